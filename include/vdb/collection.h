@@ -1,0 +1,113 @@
+// Collection: records of one dimension and metric, written, read, searched and scanned.
+#ifndef VDB_COLLECTION_H_
+#define VDB_COLLECTION_H_
+
+#include <vdb/filter.h>
+#include <vdb/search.h>
+#include <vdb/status.h>
+#include <vdb/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vdb {
+
+class CollectionImpl;
+class ScannerImpl;
+
+// Fixed when the collection is created.
+struct CollectionOptions {
+  // Components per vector, [1, kMaxDim].
+  std::size_t dim = 0;
+  Metric metric = Metric::kCosine;
+  // Edges per node on upper layers; layer 0 keeps 2 * m. Paper: M. Range [kMinM, kMaxM].
+  std::uint32_t m = 16;
+  // Candidates kept while a record is linked into the graph. Paper: efConstruction. Range [1, kMaxEfConstruction].
+  std::uint32_t ef_construction = 200;
+};
+
+struct CollectionStats {
+  std::string name;
+  CollectionOptions options;
+  std::uint64_t records = 0;  // live records
+  std::uint64_t slots = 0;    // live and dead ones of this generation
+  std::uint64_t generation = 0;
+  std::uint64_t anonymous_bytes = 0;  // columns and ids
+  std::uint64_t mapped_bytes = 0;     // file-backed: vectors
+  std::uint64_t paths = 0;            // payload paths with a column
+  std::uint64_t unindexed_rows = 0;   // rows with paths beyond kMaxIndexedPaths: filters on those read payloads
+};
+
+// Walks over the records of one state of a collection, in the order of writing; writes after it began are not seen.
+//
+// Thread safety: external lock. Delays the removal of dead records, nothing else.
+class Scanner {
+ public:
+  Scanner(Scanner&&) noexcept;
+  Scanner& operator=(Scanner&&) noexcept;
+  ~Scanner();
+
+  // The next record, or nothing at the end.
+  Result<std::optional<Record>> Next();
+
+ private:
+  friend class CollectionImpl;
+  explicit Scanner(std::unique_ptr<ScannerImpl> impl);
+  std::unique_ptr<ScannerImpl> impl_;
+};
+
+// Thread safety: safe from many threads; reads never wait for writes. A handle is a cheap reference: copies mean the
+// same collection, and keep the database open.
+// Errors common to all functions: FailedPrecondition when the database is closed, the collection dropped, or the
+// process a fork of the one that opened it. Writes also: FailedPrecondition when the database is read-only (after data
+// loss or a failed write), ResourceExhausted when space or a limit is reached and nothing was changed, IoError when the
+// outcome is unknown until the database is reopened.
+class Collection {
+ public:
+  // Writes records; an existing id is replaced. All or nothing; visible to every search that begins after the return.
+  // InvalidArgument: dimension, NaN or infinity, zero vector under cosine, id, payload, batch size.
+  Status Upsert(const RecordView& record, const WriteOptions& options = {});
+  Status Upsert(std::span<const RecordView> records, const WriteOptions& options = {});
+
+  // Removes records; returns how many existed.
+  Result<std::uint64_t> Delete(std::string_view id, const WriteOptions& options = {});
+  Result<std::uint64_t> Delete(std::span<const std::string_view> ids, const WriteOptions& options = {});
+  // Removes every record that matches when the delete takes its place among the writes; returns how many. Atomic.
+  Result<std::uint64_t> DeleteWhere(const Filter& filter, std::span<const Value> bind = {},
+                                    const WriteOptions& options = {});
+
+  // The record of an id, NotFound if there is none. with_vector adds the vector as it was written.
+  Result<Record> Get(std::string_view id, bool with_vector = false) const;
+
+  Result<SearchResult> Search(const SearchRequest& request) const;
+  // The same as a Search for each request, on all cores and on one state; results in order. The first error is
+  // returned.
+  Result<std::vector<SearchResult>> SearchBatch(std::span<const SearchRequest> requests) const;
+  // Runs the search and tells how.
+  Result<Explanation> Explain(const SearchRequest& request) const;
+
+  // Records that match, counted exactly.
+  Result<std::uint64_t> Count(const Filter& filter = {}, std::span<const Value> bind = {}) const;
+  Result<Scanner> Scan(const ScanRequest& request = {}) const;
+
+  Result<CollectionStats> Stats() const;
+  const std::string& name() const;
+  const CollectionOptions& options() const;
+
+ private:
+  friend class DatabaseImpl;
+  friend class Database;
+  friend class WriteBatch;
+  explicit Collection(std::shared_ptr<CollectionImpl> impl);
+  std::shared_ptr<CollectionImpl> impl_;
+};
+
+}  // namespace vdb
+
+#endif  // VDB_COLLECTION_H_

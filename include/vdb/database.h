@@ -1,0 +1,65 @@
+// Database: one folder, many collections.
+#ifndef VDB_DATABASE_H_
+#define VDB_DATABASE_H_
+
+#include <vdb/collection.h>
+#include <vdb/status.h>
+#include <vdb/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vdb {
+
+class DatabaseImpl;
+
+struct OpenOptions {
+  // Make the folder and an empty database if there is none; otherwise NotFound.
+  bool create_if_missing = true;
+  // Threads for indexing and batches. 0: one per processor.
+  std::size_t threads = 0;
+  // Open for writing although acknowledged data is missing (DataLoss otherwise): what is there becomes the truth.
+  bool accept_data_loss = false;
+};
+
+// Thread safety: safe from many threads. A handle is a cheap reference; the database closes when Close is called or
+// when the last handle to it or to one of its collections is gone.
+class Database {
+ public:
+  // Opens the database in a folder, for one process at a time.
+  // Errors: NotFound; InvalidArgument when the folder holds something else; FailedPrecondition when another process has
+  // it open (the message names it) or its format is newer; DataLoss when acknowledged data is missing or the store is
+  // damaged: the message names the file and the way out.
+  static Result<Database> Open(const std::string& path, const OpenOptions& options = {});
+
+  // name: 1..kMaxCollectionNameBytes of [A-Za-z0-9_.-], not beginning with a dot. AlreadyExists if there is one.
+  Result<Collection> CreateCollection(std::string_view name, const CollectionOptions& options);
+  Result<Collection> OpenCollection(std::string_view name);
+  // Removes a collection and all its records. Its handles fail from then on.
+  Status DropCollection(std::string_view name);
+  // Names, sorted.
+  Result<std::vector<std::string>> ListCollections() const;
+
+  // Applies a batch: durable all or nothing; a search sees it whole per collection.
+  Status Write(const WriteBatch& batch, const WriteOptions& options = {});
+
+  // Waits for calls that are under way, syncs and closes. Every handle fails from then on. Ok when closed already.
+  Status Close();
+
+  // Whether this handle may write, and if not, why.
+  Status WritableStatus() const;
+
+  const std::string& path() const;
+
+ private:
+  explicit Database(std::shared_ptr<DatabaseImpl> impl);
+  std::shared_ptr<DatabaseImpl> impl_;
+};
+
+}  // namespace vdb
+
+#endif  // VDB_DATABASE_H_

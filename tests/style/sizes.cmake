@@ -1,0 +1,30 @@
+# Sizes and guards. -DROOT=<checkout>. A file has at most 500 lines; a header's guard is its path. Function lengths are
+# checked by clang-tidy (readability-function-size).
+
+cmake_minimum_required(VERSION 3.25)
+
+set(max_lines 500)
+set(problems "")
+file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/vdb/*.h" "${ROOT}/vdb/*.cc" "${ROOT}/include/*.h" "${ROOT}/tools/*.h"
+     "${ROOT}/tools/*.cc" "${ROOT}/examples/*.cc" "${ROOT}/bench/*.cc" "${ROOT}/tests/*.cc" "${ROOT}/tests/*.h")
+foreach(file IN LISTS files)
+  file(READ "${ROOT}/${file}" contents)
+  string(REGEX MATCHALL "\n" newlines "${contents}")
+  list(LENGTH newlines lines)
+  if(lines GREATER max_lines)
+    string(APPEND problems "\n  ${file} has ${lines} lines; at most ${max_lines}")
+  endif()
+  if(file MATCHES "\\.h$")
+    string(REGEX REPLACE "^include/" "" guard "${file}")
+    string(REGEX REPLACE "^vdb/" "" guard "${guard}")
+    string(TOUPPER "VDB_${guard}_" guard)
+    string(REGEX REPLACE "[/.]" "_" guard "${guard}")
+    string(FIND "${contents}" "#ifndef ${guard}\n#define ${guard}\n" at)
+    if(at EQUAL -1)
+      string(APPEND problems "\n  ${file}: wanted the guard ${guard}")
+    endif()
+  endif()
+endforeach()
+if(problems)
+  message(FATAL_ERROR "sizes and guards:${problems}")
+endif()

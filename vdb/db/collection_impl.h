@@ -1,0 +1,107 @@
+// CollectionImpl: an open collection. Its verbs stand one file each: collection_open.cc, collection_write.cc,
+// collection_read.cc, collection_search.cc, collection_scan.cc.
+//
+// Thread safety: safe from any thread, except what is marked "writer" (the leader of the commit queue).
+// Ownership: by the database and by public handles, which keep the database too.
+#ifndef VDB_DB_COLLECTION_IMPL_H_
+#define VDB_DB_COLLECTION_IMPL_H_
+
+#include <vdb/collection.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vdb/db/commit_queue.h"
+#include "vdb/db/generation.h"
+#include "vdb/db/view.h"
+#include "vdb/query/cardinality.h"
+#include "vdb/query/executor.h"
+#include "vdb/storage/catalog.h"
+#include "vdb/util/mutex.h"
+
+namespace vdb {
+
+class DatabaseImpl;
+
+class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
+ public:
+  CollectionImpl(DatabaseImpl* database, const storage::CollectionSchema& schema);
+
+  // Loads the collection from published files and store. Call once, before anything else.
+  Status Load();
+
+  const std::string& name() const { return name_; }
+  const CollectionOptions& options() const { return options_; }
+  std::uint32_t id() const { return id_; }
+  DatabaseImpl& database() const { return database_; }
+
+  // FailedPrecondition once the collection is dropped or the database unusable.
+  Status CheckUsable() const;
+  // Call in the commit queue.
+  void MarkDropped() { dropped_.store(true, std::memory_order_release); }
+  bool dropped() const { return dropped_.load(std::memory_order_acquire); }
+
+  std::shared_ptr<const View> PinView() const;
+  Snapshot TakeSnapshot() const;
+
+  // Checks a record against the schema and makes it ready for the queue.
+  Status PrepareUpsert(const RecordView& record, Mutation* mutation) const;
+  Status PrepareDelete(std::string_view id, Mutation* mutation) const;
+  // The query vector as the index wants it (normalised under cosine); InvalidArgument as for records.
+  Result<std::vector<float>> PrepareQuery(std::span<const float> vector) const;
+
+  Result<std::uint64_t> DeleteWhere(const Filter& filter, std::span<const Value> bind, Durability durability);
+
+  Result<Record> Get(std::string_view id, bool with_vector) const;
+  Result<SearchResult> Search(const SearchRequest& request, Snapshot snapshot) const;
+  Result<std::vector<SearchResult>> SearchBatch(std::span<const SearchRequest> requests) const;
+  Result<Explanation> Explain(const SearchRequest& request) const;
+  Result<std::uint64_t> Count(const Filter& filter, std::span<const Value> bind) const;
+  Result<Scanner> Scan(const ScanRequest& request) const;
+
+  Result<CollectionStats> Stats() const;
+
+  // Writer: the generation that commits go to.
+  Generation* writer_generation() const { return writer_generation_.get(); }
+  // Replaces the View. Call in the commit queue, or before the collection is visible to others.
+  void SwapView(std::shared_ptr<Generation> generation);
+  // Writer, after MarkDropped: gives the generation up; Views that are pinned keep it.
+  std::shared_ptr<Generation> ReleaseGeneration();
+
+ private:
+  friend class ScannerImpl;
+
+  // The visible slot of an id, or nothing.
+  // snapshot becomes the one it was found on.
+  Result<std::optional<std::uint32_t>> FindVisible(std::string_view id, Snapshot* snapshot) const;
+  Result<Record> ReadRecord(const Generation& generation, std::uint32_t slot, bool with_vector) const;
+  Result<FilterProgram> CompileFilter(const Filter& filter, std::span<const Value> bind,
+                                      const Snapshot& snapshot) const;
+  Status FillHits(const SearchRequest& request, const Generation& generation, std::span<const ScoredSlot> scored,
+                  std::vector<Hit>* hits) const;
+
+  // Rows, columns, ids and deaths of slots [first, counters.slots) from the store.
+  Status Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters) const;
+
+  DatabaseImpl& database_;
+  const std::uint32_t id_;
+  const std::string name_;
+  const CollectionOptions options_;
+  std::atomic<bool> dropped_{false};
+
+  mutable Mutex view_mutex_;
+  std::shared_ptr<const View> view_ ABSL_GUARDED_BY(view_mutex_);
+
+  std::shared_ptr<Generation> writer_generation_;  // writer
+  const std::uint32_t schema_generation_;          // the generation to load
+};
+
+}  // namespace vdb
+
+#endif  // VDB_DB_COLLECTION_IMPL_H_

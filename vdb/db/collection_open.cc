@@ -1,0 +1,146 @@
+// CollectionImpl: loading a generation from the store.
+
+#include <algorithm>
+#include <new>
+
+#include "vdb/db/collection_impl.h"
+#include "vdb/db/database_impl.h"
+#include "vdb/db/validation.h"
+#include "vdb/fields/payload_parser.h"
+#include "vdb/util/file.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb {
+namespace {
+
+// Vectors are copied from the store in runs of this many.
+constexpr std::size_t kRowsPerWrite = 256;
+
+CollectionOptions OptionsOf(const storage::VectorFieldSchema& field) {
+  return {.dim = field.dim, .metric = field.metric, .m = field.m, .ef_construction = field.ef_construction};
+}
+
+// Gathers consecutive rows and writes them in one go.
+class RowRuns {
+ public:
+  explicit RowRuns(VectorFile* file) : file_(*file) {}
+
+  Status Add(std::uint32_t slot, std::span<const float> row) {
+    if (count_ > 0 && (slot != first_ + count_ || count_ == kRowsPerWrite)) VDB_RETURN_IF_ERROR(Flush());
+    if (count_ == 0) first_ = slot;
+    rows_.insert(rows_.end(), row.begin(), row.end());
+    ++count_;
+    return OkStatus();
+  }
+
+  Status Flush() {
+    if (count_ == 0) return OkStatus();
+    const Status status = file_.WriteRows(first_, rows_);
+    rows_.clear();
+    count_ = 0;
+    return status;
+  }
+
+ private:
+  VectorFile& file_;
+  std::vector<float> rows_;
+  std::uint32_t first_ = 0;
+  std::uint32_t count_ = 0;
+};
+
+}  // namespace
+
+CollectionImpl::CollectionImpl(DatabaseImpl* database, const storage::CollectionSchema& schema)
+    : database_(*database),
+      id_(schema.id),
+      name_(schema.name),
+      options_(OptionsOf(schema.fields.front())),
+      schema_generation_(schema.generation) {}
+
+void CollectionImpl::SwapView(std::shared_ptr<Generation> generation) {
+  writer_generation_ = generation;
+  auto view = std::make_shared<const View>(std::move(generation));
+  MutexLock lock(&view_mutex_);
+  view_.swap(view);
+}
+
+std::shared_ptr<Generation> CollectionImpl::ReleaseGeneration() {
+  std::shared_ptr<Generation> generation = writer_generation_;
+  // What calls that were under way may still ask for: an empty generation of the same shape.
+  auto empty = std::make_shared<Generation>(generation->key, generation->directory);
+  empty->vectors = VectorFile::Detached(options_.dim);
+  SwapView(std::move(empty));
+  return generation;
+}
+
+Status CollectionImpl::Load() {
+  const storage::GenerationKey key{.collection = id_, .generation = schema_generation_};
+  auto generation = std::make_shared<Generation>(key, database_.GenerationDirectory(key));
+  VDB_ASSIGN_OR_RETURN(const storage::Counters counters, database_.store().GetCounters(key));
+  VDB_RETURN_IF_ERROR(MakeDirectory(generation->directory));
+  VDB_ASSIGN_OR_RETURN(generation->vectors,
+                       VectorFile::Create(StrCat(generation->directory, "/vectors"), options_.dim));
+  try {
+    VDB_RETURN_IF_ERROR(Replay(generation.get(), 0, counters));
+  } catch (const std::bad_alloc&) {
+    return ResourceExhaustedError(StrCat("out of memory while loading collection '", name_, "'"));
+  }
+  generation->next_slot = counters.slots;
+  generation->live.store(counters.live, std::memory_order_relaxed);
+  // Every slot that is dead now was killed by epoch 1: invisible to every clock from here on.
+  generation->PublishClock({.committed = counters.slots, .epoch = 1}, database_.commit_seq());
+  SwapView(std::move(generation));
+  return OkStatus();
+}
+
+Status CollectionImpl::Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters) const {
+  generation->deaths.Reserve(counters.slots);
+  PayloadParser parser;
+  ParsedPayload parsed;
+  storage::StoreCursor records = database_.store().Records(generation->key, first);
+  std::uint32_t expected = first;
+  for (;;) {
+    VDB_ASSIGN_OR_RETURN(const std::optional<storage::RecordEntry> entry, records.NextRecord(counters.slots));
+    // A slot without a record was abandoned or has been purged.
+    const std::uint32_t next = entry ? entry->slot : counters.slots;
+    for (; expected < next; ++expected) generation->deaths.Kill(expected, 1);
+    if (!entry) break;
+    if (Status status = parser.Parse(entry->payload, &parsed); !status.ok()) {
+      return DataLossError(StrCat("the store's payload of record '", entry->id, "' is damaged: ", status.message()));
+    }
+    generation->fields->ids().Write(entry->slot, entry->id);
+    generation->fields->Write(entry->slot, parsed);
+    ++expected;
+  }
+  RowRuns rows(generation->vectors.get());
+  storage::StoreCursor vectors = database_.store().Vectors(generation->key, first);
+  for (;;) {
+    VDB_ASSIGN_OR_RETURN(const std::optional<storage::VectorEntry> entry, vectors.NextVector(counters.slots));
+    if (!entry) break;
+    if (entry->vector.size() != options_.dim) {
+      return DataLossError(StrCat("the store's vector of slot ", entry->slot, " has ", entry->vector.size(),
+                                  " components; wanted ", options_.dim));
+    }
+    const bool normalise = options_.metric == Metric::kCosine;
+    VDB_RETURN_IF_ERROR(rows.Add(entry->slot, normalise
+                                                  ? Normalise(entry->vector)
+                                                  : std::vector<float>(entry->vector.begin(), entry->vector.end())));
+  }
+  VDB_RETURN_IF_ERROR(rows.Flush());
+  VDB_ASSIGN_OR_RETURN(const std::vector<storage::DeletesEntry> deletes, database_.store().Deletes(generation->key));
+  MutexLock lock(&generation->purge_mutex);
+  for (const storage::DeletesEntry& entry : deletes) {
+    for (const std::uint32_t slot : entry.slots) {
+      if (slot >= counters.slots) {
+        return DataLossError(
+            StrCat("the store's deletes of commit ", entry.commit_seq, " name slot ", slot, " of ", counters.slots));
+      }
+      generation->deaths.Kill(slot, 1);
+    }
+    generation->unpurged.push_back({entry.commit_seq, 1, entry.slots});
+  }
+  return OkStatus();
+}
+
+}  // namespace vdb

@@ -1,0 +1,79 @@
+// CollectionImpl: scans on one state.
+
+#include "vdb/db/collection_impl.h"
+#include "vdb/db/database_impl.h"
+#include "vdb/db/store_payloads.h"
+#include "vdb/query/filter_program.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb {
+
+// Holds a View and a clock: records that it sees are not purged. Reads go slot by slot, with no RocksDB snapshot.
+class ScannerImpl {
+ public:
+  ScannerImpl(std::shared_ptr<DatabaseImpl> database, std::shared_ptr<const CollectionImpl> collection,
+              Snapshot snapshot, const ScanRequest& request)
+      : database_(std::move(database)),
+        collection_(std::move(collection)),
+        snapshot_(std::move(snapshot)),
+        id_prefix_(request.id_prefix),
+        with_payload_(request.with_payload),
+        with_vector_(request.with_vector) {}
+
+  void SetMatches(MatchSet matches) { matches_ = std::move(matches); }
+
+  Result<std::optional<Record>> Next() {
+    const DatabaseImpl::Operation operation(database_.get());
+    VDB_RETURN_IF_ERROR(operation.status());
+    VDB_RETURN_IF_ERROR(collection_->CheckUsable());
+    const Generation& generation = *snapshot_.view->generation;
+    for (; next_ < snapshot_.clock.committed; ++next_) {
+      if (matches_ ? !matches_->slots.Test(next_) : !generation.deaths.IsVisible(next_, snapshot_.clock)) continue;
+      const std::string_view id = generation.fields->ids().Get(next_);
+      if (!id.starts_with(id_prefix_)) continue;
+      Record record;
+      record.id = id;
+      const storage::Store& store = database_->store();
+      if (with_payload_) VDB_RETURN_IF_ERROR(store.GetRecord(generation.key, next_, nullptr, &record.payload));
+      if (with_vector_) VDB_RETURN_IF_ERROR(store.GetVector(generation.key, next_, &record.vector));
+      ++next_;
+      return std::optional<Record>(std::move(record));
+    }
+    return std::optional<Record>();
+  }
+
+ private:
+  const std::shared_ptr<DatabaseImpl> database_;
+  const std::shared_ptr<const CollectionImpl> collection_;
+  const Snapshot snapshot_;
+  const std::string id_prefix_;
+  const bool with_payload_;
+  const bool with_vector_;
+  std::optional<MatchSet> matches_;
+  std::uint32_t next_ = 0;
+};
+
+Scanner::Scanner(std::unique_ptr<ScannerImpl> impl) : impl_(std::move(impl)) {}
+Scanner::Scanner(Scanner&&) noexcept = default;
+Scanner& Scanner::operator=(Scanner&&) noexcept = default;
+Scanner::~Scanner() = default;
+Result<std::optional<Record>> Scanner::Next() {
+  return impl_->Next();
+}
+
+Result<Scanner> CollectionImpl::Scan(const ScanRequest& request) const {
+  VDB_RETURN_IF_ERROR(CheckUsable());
+  const Snapshot snapshot = TakeSnapshot();
+  auto scanner = std::make_unique<ScannerImpl>(database_.shared_from_this(), shared_from_this(), snapshot, request);
+  if (!request.filter.matches_all()) {
+    VDB_ASSIGN_OR_RETURN(const FilterProgram program, CompileFilter(request.filter, request.bind, snapshot));
+    StorePayloads payloads(database_.store(), snapshot.view->generation->key);
+    VDB_ASSIGN_OR_RETURN(MatchSet matches,
+                         ComputeMatches(program, snapshot.view->generation->deaths, snapshot.clock, payloads));
+    scanner->SetMatches(std::move(matches));
+  }
+  return Scanner(std::move(scanner));
+}
+
+}  // namespace vdb

@@ -1,0 +1,148 @@
+// CollectionImpl: search, in batches, explained.
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+
+#include "vdb/db/collection_impl.h"
+#include "vdb/db/database_impl.h"
+#include "vdb/db/store_payloads.h"
+#include "vdb/db/validation.h"
+#include "vdb/query/filter_program.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb {
+namespace {
+
+constexpr std::size_t kDefaultEf = 64;
+
+double MicrosSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+Result<std::vector<float>> CollectionImpl::PrepareQuery(std::span<const float> vector) const {
+  VDB_RETURN_IF_ERROR(ValidateVector(vector, options_));
+  if (options_.metric == Metric::kCosine) return Normalise(vector);
+  return std::vector<float>(vector.begin(), vector.end());
+}
+
+Status CollectionImpl::FillHits(const SearchRequest& request, const Generation& generation,
+                                std::span<const ScoredSlot> scored, std::vector<Hit>* hits) const {
+  hits->reserve(scored.size());
+  for (const ScoredSlot& found : scored) {
+    Hit& hit = hits->emplace_back();
+    hit.id = generation.fields->ids().Get(found.slot);
+    hit.distance = found.distance;
+    if (request.with_payload) {
+      VDB_RETURN_IF_ERROR(database_.store().GetRecord(generation.key, found.slot, nullptr, &hit.payload));
+    }
+    if (request.with_vector) VDB_RETURN_IF_ERROR(database_.store().GetVector(generation.key, found.slot, &hit.vector));
+  }
+  return OkStatus();
+}
+
+Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapshot snapshot) const {
+  const auto start = std::chrono::steady_clock::now();
+  VDB_RETURN_IF_ERROR(ValidateRequest(request));
+  std::optional<std::uint32_t> own_slot;
+  std::vector<float> stored;
+  if (!request.id.empty()) {
+    if (!request.vector.empty())
+      return InvalidArgumentError("a search has both a vector and an id; wanted one of them");
+    VDB_RETURN_IF_ERROR(ValidateId(request.id));
+    VDB_ASSIGN_OR_RETURN(own_slot, FindVisible(request.id, &snapshot));
+    if (!own_slot) return NotFoundError(StrCat("no record '", request.id, "' in collection '", name_, "'"));
+    VDB_RETURN_IF_ERROR(database_.store().GetVector(snapshot.view->generation->key, *own_slot, &stored));
+  }
+  VDB_ASSIGN_OR_RETURN(const std::vector<float> query, PrepareQuery(own_slot ? stored : request.vector));
+  const Generation& generation = *snapshot.view->generation;
+  SearchResult result;
+  std::optional<MatchSet> matches;
+  if (!request.filter.matches_all()) {
+    VDB_ASSIGN_OR_RETURN(const FilterProgram program, CompileFilter(request.filter, request.bind, snapshot));
+    StorePayloads payloads(database_.store(), generation.key);
+    VDB_ASSIGN_OR_RETURN(matches, ComputeMatches(program, generation.deaths, snapshot.clock, payloads));
+    result.details.rechecked = matches->payloads_read;
+    result.details.filter_us = MicrosSince(start);
+  }
+  SearchTarget target{.vectors = generation.vectors->view(),
+                      .metric = options_.metric,
+                      .deaths = &generation.deaths,
+                      .clock = snapshot.clock,
+                      .live_rows = generation.live.load(std::memory_order_relaxed)};
+  const std::size_t k = request.k + (own_slot ? 1 : 0);  // the record itself is found, too, and left out
+  const SearchParameters parameters{.query = query.data(),
+                                    .k = k,
+                                    .ef = request.ef != 0 ? request.ef : std::max(kDefaultEf, k),
+                                    .exact = request.exact,
+                                    .matches = matches ? &*matches : nullptr};
+  const auto search_start = std::chrono::steady_clock::now();
+  ExecutedSearch executed = ExecuteSearch(target, parameters);
+  result.details.search_us = MicrosSince(search_start);
+  if (own_slot) std::erase_if(executed.hits, [&](const ScoredSlot& hit) { return hit.slot == *own_slot; });
+  if (executed.hits.size() > request.k) executed.hits.resize(request.k);
+  VDB_RETURN_IF_ERROR(FillHits(request, generation, executed.hits, &result.hits));
+  result.plan = executed.plan.kind;
+  result.exact = executed.exact;
+  result.complete = executed.complete;
+  result.why = executed.plan.why;
+  result.details.live_rows = target.live_rows;
+  result.details.matches = matches ? matches->count : target.live_rows;
+  result.details.estimated_exact_ns = executed.plan.exact_ns;
+  result.details.estimated_sweep_ns = executed.plan.sweep_ns;
+  result.details.estimated_distances = executed.plan.estimated_distances;
+  result.details.distances = executed.distances;
+  result.details.visited = executed.visited;
+  result.details.fell_back = executed.fell_back;
+  result.details.total_us = MicrosSince(start);
+  return result;
+}
+
+Result<std::vector<SearchResult>> CollectionImpl::SearchBatch(std::span<const SearchRequest> requests) const {
+  VDB_RETURN_IF_ERROR(CheckUsable());
+  const Snapshot snapshot = TakeSnapshot();
+  std::vector<Result<SearchResult>> found(requests.size(), InternalError("not run"));
+  database_.pool().ParallelFor(requests.size(), 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      try {
+        found[i] = Search(requests[i], snapshot);
+      } catch (const std::bad_alloc&) {
+        found[i] = ResourceExhaustedError("out of memory during a search");
+      }
+    }
+  });
+  std::vector<SearchResult> results;
+  results.reserve(requests.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!found[i].ok()) {
+      return Status(found[i].status().code(), StrCat("search ", i, " of the batch: ", found[i].status().message()));
+    }
+    results.push_back(*std::move(found[i]));
+  }
+  return results;
+}
+
+Result<Explanation> CollectionImpl::Explain(const SearchRequest& request) const {
+  VDB_RETURN_IF_ERROR(CheckUsable());
+  const Snapshot snapshot = TakeSnapshot();
+  Explanation explanation;
+  VDB_ASSIGN_OR_RETURN(const FilterProgram program, CompileFilter(request.filter, request.bind, snapshot));
+  if (!request.filter.matches_all()) explanation.filter = FilterText(program.filter());
+  for (const std::string& path : program.payload_paths()) {
+    explanation.notes.push_back(
+        StrCat("'", path, "' is not wholly in columns: some rows are read from their payloads"));
+  }
+  VDB_ASSIGN_OR_RETURN(const SearchResult result, Search(request, snapshot));
+  explanation.plan = result.plan;
+  explanation.why = result.why;
+  explanation.exact = result.exact;
+  explanation.complete = result.complete;
+  explanation.hits = result.hits.size();
+  explanation.details = result.details;
+  return explanation;
+}
+
+}  // namespace vdb

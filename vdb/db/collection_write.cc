@@ -1,0 +1,65 @@
+// CollectionImpl: what happens to writes before they enter the commit queue.
+
+#include <algorithm>
+
+#include "vdb/db/collection_impl.h"
+#include "vdb/db/database_impl.h"
+#include "vdb/db/store_payloads.h"
+#include "vdb/db/validation.h"
+#include "vdb/fields/payload_parser.h"
+#include "vdb/query/filter_program.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb {
+
+Status CollectionImpl::PrepareUpsert(const RecordView& record, Mutation* mutation) const {
+  VDB_RETURN_IF_ERROR(ValidateId(record.id));
+  const auto name_record = [&](const Status& status) {
+    return Status(status.code(), StrCat("record '", record.id, "': ", status.message()));
+  };
+  if (Status status = ValidateVector(record.vector, options_); !status.ok()) return name_record(status);
+  thread_local PayloadParser parser;
+  if (Status status = parser.Parse(record.payload, &mutation->parsed); !status.ok()) return name_record(status);
+  mutation->collection = const_cast<CollectionImpl*>(this);
+  mutation->id = record.id;
+  mutation->payload = record.payload;
+  mutation->vector = record.vector;
+  if (options_.metric == Metric::kCosine) mutation->normalised = Normalise(record.vector);
+  return OkStatus();
+}
+
+Status CollectionImpl::PrepareDelete(std::string_view id, Mutation* mutation) const {
+  VDB_RETURN_IF_ERROR(ValidateId(id));
+  mutation->collection = const_cast<CollectionImpl*>(this);
+  mutation->is_delete = true;
+  mutation->id = id;
+  return OkStatus();
+}
+
+Result<std::uint64_t> CollectionImpl::DeleteWhere(const Filter& filter, std::span<const Value> bind,
+                                                  Durability durability) {
+  VDB_ASSIGN_OR_RETURN(const FilterNodePtr tree, BindFilter(filter, bind));
+  for (;;) {
+    VDB_RETURN_IF_ERROR(CheckUsable());
+    // The View stays pinned until the commit is done, so no slot of it is purged or renumbered meanwhile.
+    const Snapshot snapshot = TakeSnapshot();
+    const Generation& generation = *snapshot.view->generation;
+    const FilterProgram program = FilterProgram::Compile(tree, *generation.fields);
+    StorePayloads payloads(database_.store(), generation.key);
+    VDB_ASSIGN_OR_RETURN(const MatchSet matches, ComputeMatches(program, generation.deaths, snapshot.clock, payloads));
+    CommitRequest request;
+    request.durability = durability;
+    request.filter_delete = FilterDelete{.collection = this,
+                                         .generation = &generation,
+                                         .evaluated_end = snapshot.clock.committed,
+                                         .slots = {},
+                                         .filter = tree};
+    matches.slots.ForEach(
+        [&](std::uint64_t slot) { request.filter_delete->slots.push_back(static_cast<std::uint32_t>(slot)); });
+    VDB_RETURN_IF_ERROR(database_.Commit(&request));
+    if (!request.filter_delete->generation_changed) return request.removed;
+  }
+}
+
+}  // namespace vdb

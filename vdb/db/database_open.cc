@@ -1,0 +1,245 @@
+// DatabaseImpl: open, recovery, close.
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "vdb/db/commit_group.h"
+#include "vdb/db/database_impl.h"
+#include "vdb/db/fork.h"
+#include "vdb/storage/format_stamp.h"
+#include "vdb/storage/rescue.h"
+#include "vdb/util/file.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb {
+namespace {
+
+constexpr std::chrono::milliseconds kClockPeriod{1000};
+
+// Names in the folder; FORMAT.md §1.
+std::string StampPath(const std::string& path) {
+  return path + "/FORMAT";
+}
+std::string LockPath(const std::string& path) {
+  return path + "/LOCK";
+}
+std::string WatermarkPath(const std::string& path) {
+  return path + "/WATERMARK";
+}
+std::string StorePath(const std::string& path) {
+  return path + "/store";
+}
+std::string RescuePath(const std::string& path) {
+  return path + "/rescue";
+}
+std::string IndexPath(const std::string& path) {
+  return path + "/index";
+}
+
+// The folder is a database, or may become one. Nothing is changed where the answer is no.
+Status CheckFolder(const std::string& path, const OpenOptions& options) {
+  if (!PathExists(path)) {
+    if (options.create_if_missing) return MakeDirectory(path);
+    return NotFoundError(StrCat("there is no database at ", path));
+  }
+  VDB_ASSIGN_OR_RETURN(const storage::StampState stamp, storage::ReadFormatStamp(StampPath(path)));
+  if (stamp == storage::StampState::kCurrent) return OkStatus();
+  if (PathExists(StorePath(path) + "/CURRENT")) return OkStatus();  // the stamp is lost or damaged: written anew below
+  if (stamp == storage::StampState::kDamaged) {
+    return DataLossError(StrCat(StampPath(path),
+                                " is damaged and there is no store beside it: restore the folder from a "
+                                "backup, or remove it"));
+  }
+  const Result<std::vector<std::string>> names = ListDirectory(path);
+  if (!names.ok()) {
+    return InvalidArgumentError(StrCat(path, " cannot be opened as a folder: ", names.status().message()));
+  }
+  const bool is_empty = std::ranges::all_of(
+      *names, [](const std::string& name) { return name == "LOCK" || name == "FORMAT.tmp" || name == "lost+found"; });
+  if (!is_empty) {
+    return InvalidArgumentError(StrCat(path, " is not a vdb database: it holds '", names->front(),
+                                       "' and no FORMAT file. Give the path of a new or empty folder"));
+  }
+  if (!options.create_if_missing) return NotFoundError(StrCat("there is no database at ", path));
+  return OkStatus();
+}
+
+std::size_t ThreadCount(const OpenOptions& options) {
+  return options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+DatabaseImpl::DatabaseImpl(std::string path)
+    : path_(std::move(path)), queue_([this](std::span<CommitRequest* const> requests) { ProcessGroup(requests); }) {}
+
+Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::Open(const std::string& path, const OpenOptions& options) {
+  VDB_RETURN_IF_ERROR(CheckFolder(path, options));
+  std::shared_ptr<DatabaseImpl> database(new DatabaseImpl(path));
+  VDB_RETURN_IF_ERROR(database->OpenFiles(options));
+  return database;
+}
+
+Status DatabaseImpl::OpenFiles(const OpenOptions& options) {
+  VDB_ASSIGN_OR_RETURN(storage::LockFile lock, storage::LockFile::Acquire(LockPath(path_)));
+  lock_.emplace(std::move(lock));
+  VDB_ASSIGN_OR_RETURN(const storage::StampState stamp, storage::ReadFormatStamp(StampPath(path_)));
+  if (stamp != storage::StampState::kCurrent) VDB_RETURN_IF_ERROR(storage::WriteFormatStamp(StampPath(path_)));
+  VDB_RETURN_IF_ERROR(storage::LinkRescueFiles(StorePath(path_), RescuePath(path_)));
+  Result<std::unique_ptr<storage::Store>> store = storage::Store::Open(StorePath(path_), storage::StoreOptions());
+  if (!store.ok()) {
+    return Status(store.status().code(), StrCat(store.status().message(), ". Make a readable copy with: vdbctl repair ",
+                                                path_, " NEW_FOLDER"));
+  }
+  store_ = *std::move(store);
+  VDB_ASSIGN_OR_RETURN(storage::Watermark watermark, storage::Watermark::Open(WatermarkPath(path_)));
+  watermark_.emplace(std::move(watermark));
+  VDB_RETURN_IF_ERROR(CheckWatermark(options.accept_data_loss));
+  VDB_RETURN_IF_ERROR(MakeDirectory(IndexPath(path_)));
+  VDB_RETURN_IF_ERROR(FinishIntents());
+  VDB_ASSIGN_OR_RETURN(const std::vector<storage::CollectionSchema> schemas, store_->Schemas());
+  {
+    MutexLock catalog(&catalog_mutex_);
+    for (const storage::CollectionSchema& schema : schemas) collections_[schema.name] = {schema, nullptr};
+  }
+  pool_ = std::make_unique<ThreadPool>(ThreadCount(options));
+  clock_thread_ = std::thread([this] { RunClock(); });
+  RegisterForFork(this);
+  opened_.store(true, std::memory_order_release);
+  return OkStatus();
+}
+
+Status DatabaseImpl::CheckWatermark(bool accept_data_loss) {
+  VDB_ASSIGN_OR_RETURN(commit_seq_, store_->CommitSeq());
+  const std::uint64_t wanted = watermark_->commit_seq();
+  if (commit_seq_ >= wanted) return storage::DiscardRescueFiles(RescuePath(path_));
+  VDB_RETURN_IF_ERROR(storage::KeepRescueFiles(RescuePath(path_), commit_seq_, wanted));
+  if (!accept_data_loss) {
+    return DataLossError(
+        StrCat(path_, ": the store came back with commit ", commit_seq_, ", but commit ", wanted,
+               " had been acknowledged: ", wanted - commit_seq_, " commits are missing, for a log or MANIFEST of ",
+               StorePath(path_), " is damaged. What RocksDB had is kept in ", RescuePath(path_),
+               ". To go on without them: vdbctl repair --accept-loss ", path_, " (OpenOptions::accept_data_loss)"));
+  }
+  storage::StoreBatch batch;
+  commit_seq_ = wanted + 1;
+  batch.PutCommitSeq(commit_seq_);
+  VDB_RETURN_IF_ERROR(store_->Write(&batch, true));
+  VDB_RETURN_IF_ERROR(watermark_->Advance(commit_seq_));
+  return storage::ArchiveRescueFiles(RescuePath(path_), commit_seq_);
+}
+
+std::string DatabaseImpl::GenerationDirectory(storage::GenerationKey key) const {
+  return StrCat(IndexPath(path_), "/", key.collection, "-", key.generation);
+}
+
+Status DatabaseImpl::FinishIntents() {
+  VDB_ASSIGN_OR_RETURN(const std::vector<storage::Intent> intents, store_->Intents());
+  for (const storage::Intent& intent : intents) VDB_RETURN_IF_ERROR(RemoveGeneration(intent.key));
+  return OkStatus();
+}
+
+Status DatabaseImpl::RemoveGeneration(storage::GenerationKey key) {
+  // Files first: as long as the intent stands, the next open comes here again.
+  VDB_RETURN_IF_ERROR(RemoveTree(GenerationDirectory(key)));
+  storage::StoreBatch batch;
+  batch.DropGeneration(key);
+  batch.DeleteIntent(key);
+  return store_->Write(&batch, true);
+}
+
+void DatabaseImpl::RetireGeneration(std::shared_ptr<Generation> generation) {
+  MutexLock lock(&garbage_mutex_);
+  garbage_.push_back(std::move(generation));
+}
+
+void DatabaseImpl::CollectGarbage() {
+  std::vector<std::shared_ptr<Generation>> free;
+  {
+    MutexLock lock(&garbage_mutex_);
+    const auto held = std::ranges::partition(garbage_, [](const auto& g) { return g.use_count() > 1; });
+    std::ranges::move(held, std::back_inserter(free));
+    garbage_.erase(held.begin(), held.end());
+  }
+  // A failure leaves the intent: the next open removes what is left.
+  for (const auto& generation : free) static_cast<void>(RemoveGeneration(generation->key));
+}
+
+void DatabaseImpl::RunClock() {
+  for (;;) {
+    {
+      MutexLock lock(&clock_mutex_);
+      if (!clock_stopping_) clock_wake_.WaitFor(&clock_mutex_, kClockPeriod);
+      if (clock_stopping_) return;
+    }
+    if (watermark_dirty_.exchange(false, std::memory_order_relaxed)) static_cast<void>(watermark_->Sync());
+    CollectGarbage();
+  }
+}
+
+Status DatabaseImpl::Close() {
+  if (forked_.load(std::memory_order_acquire)) return CheckUsable();
+  if (!opened_.load(std::memory_order_acquire) || !gate_.CloseAndWait()) return OkStatus();
+  {
+    MutexLock lock(&clock_mutex_);
+    clock_stopping_ = true;
+  }
+  clock_wake_.NotifyAll();
+  clock_thread_.join();
+  pool_.reset();
+  CollectGarbage();
+  // Everything that was acknowledged in any way becomes durable; then the watermark says so.
+  const Status status = is_read_only_.load(std::memory_order_acquire) ? OkStatus() : SyncEverything();
+  UnregisterForFork(this);
+  store_.reset();
+  lock_.reset();
+  return status;
+}
+
+Status DatabaseImpl::SyncEverything() {
+  storage::StoreBatch batch;
+  batch.PutCommitSeq(commit_seq_);
+  VDB_RETURN_IF_ERROR(store_->Write(&batch, true));
+  VDB_RETURN_IF_ERROR(store_->Flush());
+  VDB_RETURN_IF_ERROR(watermark_->Advance(commit_seq_));
+  return watermark_->Sync();
+}
+
+DatabaseImpl::~DatabaseImpl() {
+  if (forked_.load(std::memory_order_acquire)) {
+    // Threads and locks of the parent: nothing here may be waited for or freed.
+    static_cast<void>(store_.release());
+    static_cast<void>(pool_.release());
+    clock_thread_.detach();
+    return;
+  }
+  static_cast<void>(Close());
+}
+
+Status DatabaseImpl::CheckUsable() const {
+  if (forked_.load(std::memory_order_acquire)) {
+    return FailedPreconditionError(
+        StrCat(path_, " was opened before this process was forked; open it again after the fork"));
+  }
+  if (gate_.closed()) return FailedPreconditionError(StrCat(path_, " has been closed"));
+  return OkStatus();
+}
+
+DatabaseImpl::Operation::Operation(DatabaseImpl* database) : database_(*database) {
+  if (database_.forked_.load(std::memory_order_acquire) || !database_.gate_.Enter()) {
+    status_ = database_.CheckUsable();
+  }
+}
+
+DatabaseImpl::Operation::~Operation() {
+  if (status_.ok()) database_.gate_.Leave();
+}
+
+void DatabaseImpl::MarkForked() noexcept {
+  forked_.store(true, std::memory_order_release);
+  if (lock_) lock_->CloseInForkedChild();
+}
+
+}  // namespace vdb

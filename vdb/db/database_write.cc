@@ -1,0 +1,73 @@
+// DatabaseImpl: the ways into the commit queue.
+
+#include <vdb/limits.h>
+
+#include "vdb/db/commit_group.h"
+#include "vdb/db/database_impl.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb {
+
+Status DatabaseImpl::CheckWritable() const {
+  if (!is_read_only_.load(std::memory_order_acquire)) return OkStatus();
+  MutexLock lock(&read_only_mutex_);
+  return FailedPreconditionError(
+      StrCat(path_, " is read-only until it is reopened, since a write failed: ", read_only_.message()));
+}
+
+void DatabaseImpl::BecomeReadOnly(const Status& cause) {
+  MutexLock lock(&read_only_mutex_);
+  if (read_only_.ok()) read_only_ = cause;
+  is_read_only_.store(true, std::memory_order_release);
+}
+
+void DatabaseImpl::ProcessGroup(std::span<CommitRequest* const> requests) {
+  if (requests.front()->exclusive) {
+    requests.front()->status = requests.front()->exclusive();
+    return;
+  }
+  CommitGroup(this, requests).Process();
+}
+
+Status DatabaseImpl::Commit(CommitRequest* request) {
+  VDB_RETURN_IF_ERROR(CheckUsable());
+  VDB_RETURN_IF_ERROR(CheckWritable());
+  queue_.Run(request);
+  return request->status;
+}
+
+Status DatabaseImpl::RunExclusive(std::function<Status()> work) {
+  CommitRequest request;
+  request.exclusive = std::move(work);
+  queue_.Run(&request);
+  return request.status;
+}
+
+Status DatabaseImpl::Write(const WriteBatch& batch, const WriteOptions& options) {
+  VDB_RETURN_IF_ERROR(CheckUsable());
+  CommitRequest request;
+  request.durability = options.durability;
+  request.mutations.resize(batch.operations_.size());
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < batch.operations_.size(); ++i) {
+    const WriteBatch::Operation& operation = batch.operations_[i];
+    const CollectionImpl& collection = *operation.collection;
+    if (&collection.database() != this) {
+      return InvalidArgumentError(StrCat("the batch names collection '", collection.name(), "' of ",
+                                         collection.database().path(), "; wanted collections of ", path_));
+    }
+    VDB_RETURN_IF_ERROR(collection.CheckUsable());
+    VDB_RETURN_IF_ERROR(
+        operation.is_delete
+            ? collection.PrepareDelete(operation.id, &request.mutations[i])
+            : collection.PrepareUpsert({operation.id, operation.vector, operation.payload}, &request.mutations[i]));
+    bytes += operation.id.size() + operation.payload.size() + operation.vector.size() * sizeof(float);
+  }
+  if (bytes > kMaxBatchBytes) {
+    return InvalidArgumentError(StrCat("the batch has ", bytes, " bytes; wanted at most ", kMaxBatchBytes));
+  }
+  return Commit(&request);
+}
+
+}  // namespace vdb

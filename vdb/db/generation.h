@@ -1,0 +1,90 @@
+// One numbering of a collection's slots: the state that every View of it shares.
+//
+// State: clock, deaths, columns and ids, vector rows; all derived from the store. Written by the leader of the commit
+// queue (or by the thread that opens or builds it, before it is visible to others).
+// Thread safety: readers load the clock once (after pinning a View) and look only at slots that it makes visible;
+// members marked "writer" belong to the commit queue's leader. Ownership: shared by Views and by the collection.
+// Source: visibility as in vdb/util/visibility.h.
+#ifndef VDB_DB_GENERATION_H_
+#define VDB_DB_GENERATION_H_
+
+#include <vdb/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vdb/fields/field_index.h"
+#include "vdb/index/vector_file.h"
+#include "vdb/storage/keys.h"
+#include "vdb/util/mutex.h"
+#include "vdb/util/visibility.h"
+
+namespace vdb {
+
+// What a commit killed, until the store has been purged of it.
+struct DeadSlots {
+  std::uint64_t commit_seq = 0;
+  std::uint32_t epoch = 0;
+  std::vector<std::uint32_t> slots;
+};
+
+class Generation {
+ public:
+  Generation(storage::GenerationKey generation_key, std::string generation_directory)
+      : key(generation_key), directory(std::move(generation_directory)), fields(std::make_unique<FieldIndex>()) {}
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+
+  Clock LoadClock() const {
+    const std::uint64_t word = clock_.load(std::memory_order_acquire);
+    return {.committed = static_cast<std::uint32_t>(word >> 32), .epoch = static_cast<std::uint32_t>(word)};
+  }
+
+  // The clock together with the commit that it shows: what a published file is stamped with.
+  struct StampedClock {
+    Clock clock;
+    std::uint64_t commit_seq = 0;
+  };
+  StampedClock LoadStampedClock() const {
+    MutexLock lock(&stamp_mutex_);
+    return {.clock = LoadClock(), .commit_seq = commit_seq_};
+  }
+
+  // Writer.
+  void PublishClock(Clock clock, std::uint64_t commit_seq) {
+    MutexLock lock(&stamp_mutex_);
+    commit_seq_ = commit_seq;
+    clock_.store(std::uint64_t{clock.committed} << 32 | clock.epoch, std::memory_order_release);
+  }
+
+  const storage::GenerationKey key;
+  const std::string directory;  // holds the derived files
+  Deaths deaths;
+  std::unique_ptr<FieldIndex> fields;   // set once, before the generation is visible
+  std::unique_ptr<VectorFile> vectors;  // set once, before the generation is visible
+
+  // Writer: the next slot to assign. At least the clock's committed; more only after a commit that failed in prepare.
+  std::uint32_t next_slot = 0;
+  // Writer: slots below next_slot whose request failed; the next commit marks them dead.
+  std::vector<std::uint32_t> abandoned;
+  // Live records as of the clock; stored by the writer.
+  std::atomic<std::uint64_t> live{0};
+
+  // Deaths whose records are still in the store, oldest first.
+  Mutex purge_mutex;
+  std::vector<DeadSlots> unpurged ABSL_GUARDED_BY(purge_mutex);
+  // Purged, but their deletes entries are needed until files that know them are published.
+  std::vector<std::uint64_t> purged_seqs ABSL_GUARDED_BY(purge_mutex);
+
+ private:
+  std::atomic<std::uint64_t> clock_{std::uint64_t{1}};  // {committed 0, epoch 1}
+  mutable Mutex stamp_mutex_;                           // orders clock_ with commit_seq_
+  std::uint64_t commit_seq_ ABSL_GUARDED_BY(stamp_mutex_) = 0;
+};
+
+}  // namespace vdb
+
+#endif  // VDB_DB_GENERATION_H_

@@ -1,0 +1,129 @@
+#include "vdb/index/vector_file.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "vdb/util/checksum.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb {
+namespace {
+
+constexpr std::uint64_t kBlockBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMinRoomBytes = std::uint64_t{256} << 20;  // address space, not memory
+constexpr std::uint64_t kMaxRoomBytes = std::uint64_t{1} << 40;
+constexpr std::uint64_t kRoomFactor = 16;
+constexpr std::uint64_t kFirstAllocationBytes = std::uint64_t{64} << 10;
+constexpr std::uint64_t kMaxAheadBytes = std::uint64_t{64} << 20;
+
+std::uint64_t RoundUp(std::uint64_t value, std::uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+}  // namespace
+
+std::size_t VectorFile::StrideFor(std::size_t dim) {
+  return RoundUp(dim, dim >= 16 ? 16 : 4);
+}
+
+VectorFile::VectorFile(FileHandle file, std::size_t dim) : file_(std::move(file)), dim_(dim), stride_(StrideFor(dim)) {}
+
+VectorFile::~VectorFile() {
+  for (const Mapping& mapping : mappings_) ::munmap(mapping.address, mapping.bytes);
+}
+
+Result<std::unique_ptr<VectorFile>> VectorFile::Create(const std::string& path, std::size_t dim) {
+  VDB_ASSIGN_OR_RETURN(FileHandle file, FileHandle::CreateEmpty(path));
+  return std::unique_ptr<VectorFile>(new VectorFile(std::move(file), dim));
+}
+
+std::unique_ptr<VectorFile> VectorFile::Detached(std::size_t dim) {
+  return std::unique_ptr<VectorFile>(new VectorFile(FileHandle(), dim));
+}
+
+Result<std::unique_ptr<VectorFile>> VectorFile::Open(const std::string& path, std::size_t dim, std::uint32_t rows,
+                                                     std::vector<std::uint64_t> checksums) {
+  if (!PathExists(path)) return NotFoundError(StrCat(path, " is missing"));
+  VDB_ASSIGN_OR_RETURN(FileHandle file, FileHandle::OpenForWrite(path));
+  std::unique_ptr<VectorFile> opened(new VectorFile(std::move(file), dim));
+  VDB_ASSIGN_OR_RETURN(const std::uint64_t size, opened->file_.Size());
+  const std::uint64_t wanted = std::uint64_t{rows} * opened->stride_ * sizeof(float);
+  if (size < wanted) return DataLossError(StrCat(path, " has ", size, " bytes; wanted ", wanted));
+  if (checksums.size() != RoundUp(wanted, kBlockBytes) / kBlockBytes) {
+    return DataLossError(StrCat(path, ": ", checksums.size(), " checksums for ", wanted, " bytes"));
+  }
+  opened->published_checksums_ = std::move(checksums);
+  if (wanted > 0) {
+    opened->allocated_.store(size, std::memory_order_relaxed);
+    VDB_RETURN_IF_ERROR(opened->Grow(wanted));
+  }
+  return opened;
+}
+
+Status VectorFile::Grow(std::uint64_t bytes) {
+  const std::uint64_t allocated = allocated_.load(std::memory_order_relaxed);
+  if (bytes > allocated) {
+    // Some way ahead, so that not every write asks the file system for space.
+    const std::uint64_t ahead = std::clamp(allocated, kFirstAllocationBytes, kMaxAheadBytes);
+    const std::uint64_t target = std::max(allocated + ahead, RoundUp(bytes, kFirstAllocationBytes));
+    VDB_RETURN_IF_ERROR(file_.Allocate(allocated, target - allocated));
+    allocated_.store(target, std::memory_order_relaxed);
+  }
+  if (!mappings_.empty() && bytes <= mappings_.back().bytes) return OkStatus();
+  const std::uint64_t room =
+      std::max(bytes, std::clamp(RoundUp(bytes, kBlockBytes) * kRoomFactor, kMinRoomBytes, kMaxRoomBytes));
+  void* address = ::mmap(nullptr, room, PROT_READ, MAP_SHARED | MAP_NORESERVE, file_.fd(), 0);
+  if (address == MAP_FAILED) return SystemError("cannot map", file_.path(), errno);
+  mappings_.push_back({address, room});
+  base_.store(static_cast<const float*>(address), std::memory_order_release);
+  return OkStatus();
+}
+
+Status VectorFile::WriteRows(std::uint32_t first_slot, std::span<const float> rows) {
+  const std::uint64_t count = rows.size() / dim_;
+  const std::uint64_t begin = std::uint64_t{first_slot} * stride_ * sizeof(float);
+  VDB_RETURN_IF_ERROR(Grow(begin + count * stride_ * sizeof(float)));
+  whole_blocks_.resize(std::min<std::uint64_t>(whole_blocks_.size(), begin / kBlockBytes));
+  if (stride_ == dim_) {
+    return file_.WriteAt(begin, {reinterpret_cast<const char*>(rows.data()), rows.size_bytes()});
+  }
+  std::vector<float> padded(count * stride_);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::memcpy(&padded[i * stride_], &rows[i * dim_], dim_ * sizeof(float));
+  }
+  return file_.WriteAt(begin, {reinterpret_cast<const char*>(padded.data()), padded.size() * sizeof(float)});
+}
+
+std::uint64_t VectorFile::BlockChecksum(std::uint64_t block, std::uint64_t end) const {
+  const auto* bytes = reinterpret_cast<const char*>(base_.load(std::memory_order_acquire));
+  const std::uint64_t begin = block * kBlockBytes;
+  return Checksum(bytes + begin, std::min(kBlockBytes, end - begin));
+}
+
+std::vector<std::uint64_t> VectorFile::Checksums(std::uint32_t rows) {
+  const std::uint64_t end = std::uint64_t{rows} * stride_ * sizeof(float);
+  const std::uint64_t whole = end / kBlockBytes;
+  while (whole_blocks_.size() < whole) whole_blocks_.push_back(BlockChecksum(whole_blocks_.size(), end));
+  std::vector<std::uint64_t> checksums(whole_blocks_.begin(),
+                                       whole_blocks_.begin() + static_cast<std::ptrdiff_t>(whole));
+  if (end % kBlockBytes != 0) checksums.push_back(BlockChecksum(whole, end));
+  return checksums;
+}
+
+Status VectorFile::Verify(std::uint32_t rows) const {
+  const std::uint64_t end = std::uint64_t{rows} * stride_ * sizeof(float);
+  for (std::uint64_t block = 0; block < published_checksums_.size(); ++block) {
+    if (BlockChecksum(block, end) != published_checksums_[block]) {
+      return DataLossError(StrCat(file_.path(), ": MiB ", block, " differs from its checksum"));
+    }
+  }
+  return OkStatus();
+}
+
+}  // namespace vdb

@@ -1,0 +1,99 @@
+// The vectors of one generation and field: float32 rows by slot, in a file that only grows.
+//
+// Rows are written with pwrite (a full disk is an error, not a signal) and read through a shared mapping of the same
+// pages. The mapping is made once with room ahead of the file's end; when the room is used up, a larger mapping of the
+// same pages takes over, and the old one stays until the object goes. Under cosine the caller writes normalised rows.
+// State: derived from the store; the file is only trusted up to rows whose checksums were published.
+// Thread safety: WriteRows, Sync and Checksums have one caller at a time; rows may be read from any thread once they
+// were published to it by an acquire of the clock, with a base pointer loaded after that.
+// Ownership: owns descriptor and mappings; base pointers stay valid until it is destroyed.
+// Source: FORMAT.md §6.
+#ifndef VDB_INDEX_VECTOR_FILE_H_
+#define VDB_INDEX_VECTOR_FILE_H_
+
+#include <vdb/status.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "vdb/util/file.h"
+
+namespace vdb {
+
+// Rows by slot, as walks and scans read them: row(slot) is dim float32 at data + slot * stride.
+struct VectorView {
+  const float* data = nullptr;
+  std::size_t stride = 0;  // float32 components from row to row
+  std::size_t dim = 0;
+
+  const float* row(std::uint32_t slot) const { return data + std::size_t{slot} * stride; }
+};
+
+class VectorFile {
+ public:
+  // Components from row to row: rows of 16 and more begin on cache lines, smaller ones on 16 bytes.
+  static std::size_t StrideFor(std::size_t dim);
+
+  // Creates the file, or empties it.
+  static Result<std::unique_ptr<VectorFile>> Create(const std::string& path, std::size_t dim);
+
+  // No file and no rows, for a generation that nobody writes to.
+  static std::unique_ptr<VectorFile> Detached(std::size_t dim);
+
+  // Opens a file of which `rows` rows were published with these checksums, one per MiB. DataLoss if it is shorter.
+  // Contents are not looked at: see Verify.
+  static Result<std::unique_ptr<VectorFile>> Open(const std::string& path, std::size_t dim, std::uint32_t rows,
+                                                  std::vector<std::uint64_t> checksums);
+  ~VectorFile();
+  VectorFile(const VectorFile&) = delete;
+  VectorFile& operator=(const VectorFile&) = delete;
+
+  // Writes rows.size() / dim consecutive rows. rows: n * dim float32, row-major.
+  // Errors: ResourceExhausted - disk or address space; IoError.
+  Status WriteRows(std::uint32_t first_slot, std::span<const float> rows);
+
+  VectorView view() const { return {base_.load(std::memory_order_acquire), stride_, dim_}; }
+  std::size_t dim() const { return dim_; }
+
+  // fdatasync.
+  Status Sync() const { return file_.Sync(); }
+
+  // Checksums of each MiB of the first `rows` rows (the last block may be shorter). Blocks that were whole at an
+  // earlier call are not read again.
+  std::vector<std::uint64_t> Checksums(std::uint32_t rows);
+
+  // Compares the first `rows` rows with the checksums given to Open; DataLoss names the first block that differs.
+  Status Verify(std::uint32_t rows) const;
+
+  // Bytes of rows written or allocated.
+  std::uint64_t file_bytes() const { return allocated_.load(std::memory_order_relaxed); }
+
+ private:
+  VectorFile(FileHandle file, std::size_t dim);
+  // Makes [0, bytes) of the file allocated and mapped.
+  Status Grow(std::uint64_t bytes);
+  std::uint64_t BlockChecksum(std::uint64_t block, std::uint64_t end) const;
+
+  struct Mapping {
+    void* address;
+    std::size_t bytes;
+  };
+
+  const FileHandle file_;
+  const std::size_t dim_;
+  const std::size_t stride_;
+  std::atomic<const float*> base_{nullptr};
+  std::vector<Mapping> mappings_;  // the last one is in use
+  std::atomic<std::uint64_t> allocated_{0};
+  std::vector<std::uint64_t> published_checksums_;
+  std::vector<std::uint64_t> whole_blocks_;  // checksums of blocks that were whole when last asked for
+};
+
+}  // namespace vdb
+
+#endif  // VDB_INDEX_VECTOR_FILE_H_

@@ -1,0 +1,54 @@
+// Runs a planned search: scan, walk, tail, and the fallback that makes row counts complete.
+//
+// Thread safety: pure functions over a pinned View.
+#ifndef VDB_QUERY_EXECUTOR_H_
+#define VDB_QUERY_EXECUTOR_H_
+
+#include <vdb/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "vdb/index/scored_slot.h"
+#include "vdb/index/vector_file.h"
+#include "vdb/query/cardinality.h"
+#include "vdb/query/planner.h"
+#include "vdb/util/visibility.h"
+
+namespace vdb {
+
+// What is searched: parts of one View, and the clock loaded after pinning it.
+struct SearchTarget {
+  VectorView vectors;
+  Metric metric = Metric::kCosine;
+  const Deaths* deaths = nullptr;
+  Clock clock;
+  std::uint64_t live_rows = 0;
+};
+
+struct SearchParameters {
+  const float* query = nullptr;  // dim float32; normalised under cosine
+  std::size_t k = 0;
+  std::size_t ef = 0;
+  bool exact = false;
+  const MatchSet* matches = nullptr;  // null: every record matches
+};
+
+struct ExecutedSearch {
+  std::vector<ScoredSlot> hits;  // nearest first
+  Plan plan;
+  bool exact = false;
+  bool complete = false;
+  bool fell_back = false;
+  std::uint64_t distances = 0;
+  std::uint64_t visited = 0;
+};
+
+// Throws std::bad_alloc.
+ExecutedSearch ExecuteSearch(const SearchTarget& target, const SearchParameters& parameters);
+
+}  // namespace vdb
+
+#endif  // VDB_QUERY_EXECUTOR_H_

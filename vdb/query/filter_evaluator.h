@@ -1,0 +1,43 @@
+// A filter on one payload's text, the plain way: the oracle of the columns, and the judge where they cannot decide.
+//
+// Thread safety: pure functions.
+#ifndef VDB_QUERY_FILTER_EVALUATOR_H_
+#define VDB_QUERY_FILTER_EVALUATOR_H_
+
+#include <vdb/filter.h>
+#include <vdb/status.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "vdb/query/filter_tree.h"
+
+namespace vdb {
+
+// SQL's truth values.
+enum class Tri : std::uint8_t { kFalse, kTrue, kNull };
+
+// A JSON value as far as predicates look at it.
+struct ScalarRef {
+  enum class Kind : std::uint8_t { kNull, kBool, kInt64, kUint64, kDouble, kString, kOther };
+  Kind kind = Kind::kNull;
+  bool boolean = false;
+  std::int64_t int64 = 0;
+  std::uint64_t uint64 = 0;
+  double number = 0;
+  std::string_view text;
+};
+
+// A comparison (kEq … kGe, kIn, kBetween, kLike, kIsNull; kContainsAny compares one element, as kIn) of one value.
+Tri EvaluateScalar(const FilterNode& leaf, const ScalarRef& value);
+
+// The whole tree (bound, see BindFilter) on a payload; an empty text counts as {}. Throws std::bad_alloc.
+// Errors: DataLoss - the payload is not a JSON object.
+Result<Tri> EvaluateFilter(const FilterNode& filter, std::string_view payload);
+
+// Whether text matches a LIKE pattern: % any text, _ one UTF-8 character.
+bool LikeMatches(std::string_view text, std::string_view pattern);
+
+}  // namespace vdb
+
+#endif  // VDB_QUERY_FILTER_EVALUATOR_H_

@@ -1,0 +1,79 @@
+// Which kernels this process runs: the CPU's best, or the one that VDB_SIMD names.
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+#include "vdb/simd/kernel_tables.h"
+
+namespace vdb::simd {
+namespace {
+
+struct Candidate {
+  const FloatKernels* kernels;
+  bool supported;
+};
+
+#if defined(__x86_64__)
+constexpr std::array<std::string_view, 3> kCompiledNames = {"scalar", "avx2", "avx512"};
+
+std::array<Candidate, 3> Candidates() {
+  // The builtin also asks the operating system whether it saves the wide registers.
+  __builtin_cpu_init();
+  return {{{&kScalarFloatKernels, true},
+           {&kAvx2FloatKernels, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
+           {&kAvx512FloatKernels, __builtin_cpu_supports("avx512f") != 0}}};
+}
+#elif defined(__aarch64__)
+constexpr std::array<std::string_view, 2> kCompiledNames = {"scalar", "neon"};
+std::array<Candidate, 2> Candidates() {
+  return {{{&kScalarFloatKernels, true}, {&kNeonFloatKernels, true}}};
+}
+#else
+constexpr std::array<std::string_view, 1> kCompiledNames = {"scalar"};
+std::array<Candidate, 1> Candidates() {
+  return {{{&kScalarFloatKernels, true}}};
+}
+#endif
+
+struct Supported {
+  std::array<const FloatKernels*, kCompiledNames.size()> tables{};
+  std::size_t count = 0;
+};
+
+Supported FindSupported() {
+  Supported supported;
+  for (const Candidate& candidate : Candidates()) {
+    if (candidate.supported) supported.tables[supported.count++] = candidate.kernels;
+  }
+  return supported;
+}
+
+const FloatKernels& Choose() {
+  const std::span<const FloatKernels* const> tables = SupportedFloatKernels();
+  const char* wanted = std::getenv("VDB_SIMD");
+  if (wanted == nullptr || *wanted == '\0') return *tables.back();
+  for (const FloatKernels* table : tables) {
+    if (std::string_view(wanted) == table->name) return *table;
+  }
+  std::fprintf(stderr, "vdb: VDB_SIMD=%s is not a kernel of this CPU; using %s\n", wanted, tables.back()->name);
+  return *tables.back();
+}
+
+}  // namespace
+
+const FloatKernels& ActiveFloatKernels() {
+  static const FloatKernels& active = Choose();
+  return active;
+}
+
+std::span<const FloatKernels* const> SupportedFloatKernels() {
+  static const Supported supported = FindSupported();
+  return {supported.tables.data(), supported.count};
+}
+
+std::span<const std::string_view> CompiledFloatKernelNames() {
+  return kCompiledNames;
+}
+
+}  // namespace vdb::simd

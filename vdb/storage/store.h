@@ -1,0 +1,162 @@
+// The store: the one durable truth, in RocksDB. The only place, with sst_writer, where RocksDB's names appear.
+//
+// Thread safety: reads are safe from many threads, beside one Write. Cursors are for one thread each.
+// Ownership: the Store closes RocksDB when destroyed; cursors must be gone by then.
+// Source: FORMAT.md §3 and §4 for every key and value.
+#ifndef VDB_STORAGE_STORE_H_
+#define VDB_STORAGE_STORE_H_
+
+#include <vdb/status.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "vdb/storage/catalog.h"
+#include "vdb/storage/keys.h"
+
+namespace vdb::storage {
+
+struct StoreOptions {
+  // Bytes that memtables of all column families may use together.
+  std::size_t memtable_bytes = std::size_t{64} << 20;
+  std::size_t block_cache_bytes = std::size_t{64} << 20;
+  // Logs are kept below this many bytes, so that replay at open stays short.
+  std::size_t wal_bytes = std::size_t{64} << 20;
+};
+
+// One atomic write over every column family.
+class StoreBatch {
+ public:
+  StoreBatch();
+  ~StoreBatch();
+  StoreBatch(StoreBatch&&) noexcept;
+  StoreBatch& operator=(StoreBatch&&) noexcept;
+
+  void PutId(GenerationKey key, std::string_view id, std::uint32_t slot);
+  void DeleteId(GenerationKey key, std::string_view id);
+  void PutRecord(GenerationKey key, std::uint32_t slot, std::string_view id, std::string_view payload);
+  void PutVector(GenerationKey key, std::uint32_t slot, std::span<const float> vector);
+  // Removes record and vector of a dead slot.
+  void PurgeSlot(GenerationKey key, std::uint32_t slot);
+  void PutDeletes(GenerationKey key, std::uint64_t commit_seq, std::span<const std::uint32_t> slots);
+  void RemoveDeletes(GenerationKey key, std::uint64_t commit_seq);
+  // Removes every key of the generation but its intent.
+  void DropGeneration(GenerationKey key);
+
+  void PutCommitSeq(std::uint64_t commit_seq);
+  void PutNextCollection(std::uint32_t id);
+  void PutSchema(const CollectionSchema& schema);
+  void DeleteSchema(std::uint32_t collection);
+  void PutCounters(GenerationKey key, const Counters& counters);
+  void PutPublished(GenerationKey key, const PublishedFiles& files);
+  void DeletePublished(GenerationKey key);
+  void PutIntent(const Intent& intent);
+  void DeleteIntent(GenerationKey key);
+
+  std::size_t SizeBytes() const;
+
+ private:
+  friend class Store;
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+// A record or vector under a cursor; the views are valid until the cursor moves.
+struct RecordEntry {
+  std::uint32_t slot = 0;
+  std::string_view id;
+  std::string_view payload;
+};
+struct VectorEntry {
+  std::uint32_t slot = 0;
+  std::span<const float> vector;
+};
+
+// Walks one column family of a generation in slot order, on the state at its creation.
+class StoreCursor {
+ public:
+  ~StoreCursor();
+  StoreCursor(StoreCursor&&) noexcept;
+
+  // The next entry with slot below `end`; nothing at the end. DataLoss names damaged entries.
+  Result<std::optional<RecordEntry>> NextRecord(std::uint32_t end);
+  Result<std::optional<VectorEntry>> NextVector(std::uint32_t end);
+
+ private:
+  friend class Store;
+  struct Rep;
+  explicit StoreCursor(std::unique_ptr<Rep> rep);
+  std::unique_ptr<Rep> rep_;
+};
+
+struct DeletesEntry {
+  std::uint64_t commit_seq = 0;
+  std::vector<std::uint32_t> slots;
+};
+
+struct IdEntry {
+  std::string id;
+  std::uint32_t slot = 0;
+};
+
+// Sorted files to be taken over by the store in one step, one per column family (see sst_writer.h).
+struct IngestFiles {
+  std::vector<std::string> ids;
+  std::vector<std::string> records;
+  std::vector<std::string> vectors;
+};
+
+class Store {
+ public:
+  // Opens RocksDB in `path`, creating it if it is missing. DataLoss if RocksDB cannot open it.
+  static Result<std::unique_ptr<Store>> Open(const std::string& path, const StoreOptions& options);
+  ~Store();
+
+  // Applies the batch atomically; with sync it is on the disk when the call returns, and so is every write before it.
+  // IoError: the outcome is unknown.
+  Status Write(StoreBatch* batch, bool sync);
+
+  Result<std::optional<std::uint32_t>> FindId(GenerationKey key, std::string_view id) const;
+  // id and payload may be null. NotFound if the slot has no record.
+  Status GetRecord(GenerationKey key, std::uint32_t slot, std::string* id, std::string* payload) const;
+  Status GetVector(GenerationKey key, std::uint32_t slot, std::vector<float>* vector) const;
+
+  StoreCursor Records(GenerationKey key, std::uint32_t first_slot) const;
+  StoreCursor Vectors(GenerationKey key, std::uint32_t first_slot) const;
+  Result<std::vector<DeletesEntry>> Deletes(GenerationKey key) const;
+  // Every id of the generation, sorted by id.
+  Result<std::vector<IdEntry>> Ids(GenerationKey key) const;
+
+  Result<std::uint64_t> CommitSeq() const;
+  Result<std::uint32_t> NextCollection() const;
+  Result<std::vector<CollectionSchema>> Schemas() const;
+  Result<std::vector<Intent>> Intents() const;
+  Result<Counters> GetCounters(GenerationKey key) const;
+  Result<std::optional<PublishedFiles>> GetPublished(GenerationKey key) const;
+
+  // Adds the files as they are, all or none; they are moved. Their keys must be new.
+  Status Ingest(const IngestFiles& files);
+  // Writes memtables out and waits.
+  Status Flush();
+  // Reads every block of every file and compares checksums.
+  Status VerifyChecksums() const;
+  // Files of memtables written out since open.
+  std::uint64_t flushes() const;
+
+  const std::string& path() const;
+
+ private:
+  struct Rep;
+  explicit Store(std::unique_ptr<Rep> rep);
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace vdb::storage
+
+#endif  // VDB_STORAGE_STORE_H_

@@ -1,0 +1,82 @@
+// Store: reading the catalog.
+
+#include "vdb/storage/rocksdb_rep.h"
+#include "vdb/util/coding.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb::storage {
+namespace {
+
+template <typename T>
+Result<T> ReadNumber(const Result<std::optional<std::string>>& value, std::string_view what, T missing) {
+  if (!value.ok()) return value.status();
+  if (!*value) return missing;
+  T number{};
+  if ((*value)->size() != sizeof(T) || !ByteReader(**value).Read(&number)) {
+    return DataLossError(StrCat("the catalog's ", what, " is damaged"));
+  }
+  return number;
+}
+
+}  // namespace
+
+Result<std::uint64_t> Store::CommitSeq() const {
+  return ReadNumber<std::uint64_t>(rep_->Get(kCatalog, kCommitSeqKey), kCommitSeqKey, 0);
+}
+
+Result<std::uint32_t> Store::NextCollection() const {
+  return ReadNumber<std::uint32_t>(rep_->Get(kCatalog, kNextCollectionKey), kNextCollectionKey, 1);
+}
+
+Result<std::vector<CollectionSchema>> Store::Schemas() const {
+  std::vector<CollectionSchema> schemas;
+  const std::string prefix(1, kSchemaPrefix);
+  const auto iterator = rep_->NewIterator(kCatalog, rocksdb::ReadOptions());
+  for (iterator->Seek(ToSlice(prefix)); iterator->Valid() && iterator->key().starts_with(ToSlice(prefix));
+       iterator->Next()) {
+    const std::string_view key = ToView(iterator->key());
+    if (key.size() != 1 + sizeof(std::uint32_t)) return DataLossError("the catalog has a damaged schema key");
+    VDB_ASSIGN_OR_RETURN(CollectionSchema schema,
+                         DecodeSchema(LoadBigEndian<std::uint32_t>(key.substr(1)), ToView(iterator->value())));
+    schemas.push_back(std::move(schema));
+  }
+  VDB_RETURN_IF_ERROR(FromRocks("reading the catalog", iterator->status()));
+  return schemas;
+}
+
+Result<std::vector<Intent>> Store::Intents() const {
+  std::vector<Intent> intents;
+  const std::string prefix(1, kIntentPrefix);
+  const auto iterator = rep_->NewIterator(kCatalog, rocksdb::ReadOptions());
+  for (iterator->Seek(ToSlice(prefix)); iterator->Valid() && iterator->key().starts_with(ToSlice(prefix));
+       iterator->Next()) {
+    const std::string_view key = ToView(iterator->key());
+    if (key.size() != 1 + 2 * sizeof(std::uint32_t)) return DataLossError("the catalog has a damaged intent key");
+    Intent intent;
+    intent.key.collection = LoadBigEndian<std::uint32_t>(key.substr(1));
+    intent.key.generation = LoadBigEndian<std::uint32_t>(key.substr(1 + sizeof(std::uint32_t)));
+    VDB_ASSIGN_OR_RETURN(intent.kind, DecodeIntent(ToView(iterator->value())));
+    intents.push_back(intent);
+  }
+  VDB_RETURN_IF_ERROR(FromRocks("reading the catalog", iterator->status()));
+  return intents;
+}
+
+Result<Counters> Store::GetCounters(GenerationKey key) const {
+  VDB_ASSIGN_OR_RETURN(const std::optional<std::string> value, rep_->Get(kCatalog, CountersKey(key)));
+  if (!value) {
+    return DataLossError(
+        StrCat("the catalog has no counters for collection ", key.collection, ", generation ", key.generation));
+  }
+  return DecodeCounters(*value);
+}
+
+Result<std::optional<PublishedFiles>> Store::GetPublished(GenerationKey key) const {
+  VDB_ASSIGN_OR_RETURN(const std::optional<std::string> value, rep_->Get(kCatalog, PublishedKey(key)));
+  if (!value) return std::optional<PublishedFiles>();
+  VDB_ASSIGN_OR_RETURN(PublishedFiles files, DecodePublishedFiles(*value));
+  return std::optional<PublishedFiles>(std::move(files));
+}
+
+}  // namespace vdb::storage
