@@ -35,10 +35,18 @@ struct CollectionOptions {
 struct CollectionStats {
   std::string name;
   CollectionOptions options;
-  std::uint64_t records = 0;  // live records
-  std::uint64_t slots = 0;    // live and dead ones of this generation
+  std::uint64_t records = 0;    // live records
+  std::uint64_t slots = 0;      // live and dead ones of this generation
+  std::uint64_t linked = 0;     // slots in the graph
+  std::uint64_t published = 0;  // slots in the published files
   std::uint64_t generation = 0;
-  std::uint64_t anonymous_bytes = 0;  // columns and ids
+  bool verifying = false;             // published files are still being verified
+  std::string damage;                 // why published files were not used, or repaired; empty if all was well
+  std::string publish_error;          // of the last publication, if it failed
+  std::uint64_t publishes = 0;        // since open
+  std::uint64_t linked_batches = 0;   // since open
+  std::uint64_t purged = 0;           // dead slots removed from the store since open
+  std::uint64_t anonymous_bytes = 0;  // links, columns and ids
   std::uint64_t mapped_bytes = 0;     // file-backed: vectors
   std::uint64_t paths = 0;            // payload paths with a column
   std::uint64_t unindexed_rows = 0;   // rows with paths beyond kMaxIndexedPaths: filters on those read payloads
@@ -95,6 +103,15 @@ class Collection {
   // Records that match, counted exactly.
   Result<std::uint64_t> Count(const Filter& filter = {}, std::span<const Value> bind = {}) const;
   Result<Scanner> Scan(const ScanRequest& request = {}) const;
+
+  // Writes the derived files now, so that the next open has nothing to replay. Happens by itself as rows come in, when
+  // the collection is quiet, and at Close.
+  Status Publish();
+  // Waits until every record committed before the call is in the graph, where the collection is large enough for one.
+  Status WaitForIndex();
+  // Reads the whole store of this collection and compares ids, records, vectors and deletes with each other and with
+  // the index; DataLoss tells what is wrong. Never writes.
+  Status Verify() const;
 
   Result<CollectionStats> Stats() const;
   const std::string& name() const;

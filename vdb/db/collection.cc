@@ -112,6 +112,18 @@ Result<Scanner> Collection::Scan(const ScanRequest& request) const {
   return Guarded(impl_.get(), [&] { return impl_->Scan(request); });
 }
 
+Status Collection::Publish() {
+  return Guarded(impl_.get(), [&] { return impl_->Publish(); });
+}
+
+Status Collection::WaitForIndex() {
+  return Guarded(impl_.get(), [&] { return impl_->WaitForIndex(); });
+}
+
+Status Collection::Verify() const {
+  return Guarded(impl_.get(), [&] { return impl_->Verify(); });
+}
+
 Result<CollectionStats> Collection::Stats() const {
   return Guarded(impl_.get(), [&] { return impl_->Stats(); });
 }

@@ -1,5 +1,6 @@
 // CollectionImpl: an open collection. Its verbs stand one file each: collection_open.cc, collection_write.cc,
-// collection_read.cc, collection_search.cc, collection_scan.cc.
+// collection_read.cc, collection_search.cc, collection_scan.cc,
+// collection_index.cc (linking, purging, in the background), collection_publish.cc.
 //
 // Thread safety: safe from any thread, except what is marked "writer" (the leader of the commit queue).
 // Ownership: by the database and by public handles, which keep the database too.
@@ -67,6 +68,20 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
 
   Result<CollectionStats> Stats() const;
 
+  // Writer.
+  void CountDeaths(std::uint64_t deaths) { deaths_.fetch_add(deaths, std::memory_order_relaxed); }
+  // After a commit, on the committing thread, outside the queue: starts background work, and where the tail is beyond
+  // its bound links a batch itself.
+  void AfterCommit();
+  // From the database's clock thread, about once a second: leftovers are linked, published and purged when all is
+  // quiet.
+  void Tick();
+  Status Publish();
+  // Publishes if that saves much replay at the next open. Call with no other call under way.
+  Status PublishForClose();
+  Status WaitForIndex();
+  Status Verify() const;
+
   // Writer: the generation that commits go to.
   Generation* writer_generation() const { return writer_generation_.get(); }
   // Replaces the View. Call in the commit queue, or before the collection is visible to others.
@@ -86,6 +101,23 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status FillHits(const SearchRequest& request, const Generation& generation, std::span<const ScoredSlot> scored,
                   std::vector<Hit>* hits) const;
 
+  // From published files; a Status other than Ok says why they are of no use.
+  Status LoadPublished(Generation* generation, const storage::PublishedFiles& files);
+  void VerifyVectors(std::shared_ptr<Generation> generation, std::uint32_t rows);
+  // Rows of slots [first, end) of the vector file, from the store.
+  Status ReplayVectors(Generation* generation, std::uint32_t first, std::uint32_t end) const;
+
+  void ScheduleBackground(bool idle);
+  void RunBackground(bool idle);
+  // Links at most one batch of at least min_rows rows; returns whether it did.
+  bool LinkOneBatch(Generation* generation, std::uint32_t min_rows);
+  bool WantsGraph(const Generation& generation) const;
+  bool PublishIsDue(const Generation& generation, bool idle) const;
+  Status PublishGeneration(Generation* generation);
+  Status WriteFiles(Generation* generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  void Purge();
+  void RecordDamage(const std::string& damage);
+
   // Rows, columns, ids and deaths of slots [first, counters.slots) from the store.
   Status Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters) const;
 
@@ -98,8 +130,30 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   mutable Mutex view_mutex_;
   std::shared_ptr<const View> view_ ABSL_GUARDED_BY(view_mutex_);
 
+  std::vector<std::weak_ptr<const View>> old_views_ ABSL_GUARDED_BY(view_mutex_);  // to be outlived by what is purged
+  std::uint32_t purge_epoch_ ABSL_GUARDED_BY(view_mutex_) = 0;                     // 0: no purge is waiting
+
   std::shared_ptr<Generation> writer_generation_;  // writer
   const std::uint32_t schema_generation_;          // the generation to load
+
+  // One linker at a time; held while links are copied. Taken before view_mutex_.
+  Mutex link_mutex_;
+  // One publisher at a time. Taken before link_mutex_.
+  Mutex publish_mutex_;
+  storage::PublishedFiles published_ ABSL_GUARDED_BY(publish_mutex_);
+  std::atomic<std::uint32_t> published_slots_{0};
+  std::atomic<std::uint64_t> deaths_{0};            // since open
+  std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
+
+  std::atomic<bool> background_queued_{false};
+  std::atomic<std::uint64_t> commits_{0};
+  std::uint64_t commits_at_last_tick_ = 0;  // clock thread only
+  std::uint32_t quiet_ticks_ = 0;           // clock thread only
+  std::atomic<std::uint32_t> publish_failures_{0};
+
+  mutable Mutex counters_mutex_;
+  CondVar counters_changed_;
+  CollectionStats counters_ ABSL_GUARDED_BY(counters_mutex_);  // damage, publish_error, publishes, batches, purged
 };
 
 }  // namespace vdb

@@ -49,6 +49,16 @@ class RowRuns {
   std::uint32_t count_ = 0;
 };
 
+// Files that a publication left behind when it died, or that the catalog has given up.
+void RemoveStrangers(const std::string& directory, const std::optional<storage::PublishedFiles>& files) {
+  const Result<std::vector<std::string>> names = ListDirectory(directory);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    if (name == "vectors" || (files && (name == files->links || name == files->columns))) continue;
+    static_cast<void>(RemoveTree(StrCat(directory, "/", name)));
+  }
+}
+
 }  // namespace
 
 CollectionImpl::CollectionImpl(DatabaseImpl* database, const storage::CollectionSchema& schema)
@@ -70,27 +80,52 @@ std::shared_ptr<Generation> CollectionImpl::ReleaseGeneration() {
   // What calls that were under way may still ask for: an empty generation of the same shape.
   auto empty = std::make_shared<Generation>(generation->key, generation->directory);
   empty->vectors = VectorFile::Detached(options_.dim);
+  empty->graph = std::make_unique<Graph>(options_.m);
   SwapView(std::move(empty));
   return generation;
 }
 
 Status CollectionImpl::Load() {
   const storage::GenerationKey key{.collection = id_, .generation = schema_generation_};
-  auto generation = std::make_shared<Generation>(key, database_.GenerationDirectory(key));
   VDB_ASSIGN_OR_RETURN(const storage::Counters counters, database_.store().GetCounters(key));
-  VDB_RETURN_IF_ERROR(MakeDirectory(generation->directory));
-  VDB_ASSIGN_OR_RETURN(generation->vectors,
-                       VectorFile::Create(StrCat(generation->directory, "/vectors"), options_.dim));
+  VDB_ASSIGN_OR_RETURN(const std::optional<storage::PublishedFiles> files, database_.store().GetPublished(key));
+  const std::string directory = database_.GenerationDirectory(key);
+  VDB_RETURN_IF_ERROR(MakeDirectory(directory));
   try {
-    VDB_RETURN_IF_ERROR(Replay(generation.get(), 0, counters));
+    auto generation = std::make_shared<Generation>(key, directory);
+    std::uint32_t replay_from = 0;
+    if (files) {
+      const Status usable = LoadPublished(generation.get(), *files);
+      if (usable.ok()) {
+        replay_from = files->slots;
+        published_slots_.store(files->slots, std::memory_order_relaxed);
+        MutexLock lock(&publish_mutex_);
+        published_ = *files;
+      } else {
+        // Derived files cost time, never data: everything comes from the store.
+        RecordDamage(usable.message());
+        generation = std::make_shared<Generation>(key, directory);
+      }
+    }
+    RemoveStrangers(directory, replay_from > 0 ? files : std::nullopt);
+    if (generation->graph == nullptr) generation->graph = std::make_unique<Graph>(options_.m);
+    if (generation->vectors == nullptr) {
+      VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Create(StrCat(directory, "/vectors"), options_.dim));
+    }
+    VDB_RETURN_IF_ERROR(Replay(generation.get(), replay_from, counters));
+    generation->next_slot = counters.slots;
+    generation->live.store(counters.live, std::memory_order_relaxed);
+    // Every slot that is dead now was killed by epoch 1: invisible to every clock from here on.
+    generation->PublishClock({.committed = counters.slots, .epoch = 1}, database_.commit_seq());
+    SwapView(generation);
+    if (generation->verifying.load(std::memory_order_relaxed)) {
+      database_.pool().Post(
+          [self = shared_from_this(), generation, rows = replay_from] { self->VerifyVectors(generation, rows); });
+    }
+    if (WantsGraph(*generation)) ScheduleBackground(true);
   } catch (const std::bad_alloc&) {
     return ResourceExhaustedError(StrCat("out of memory while loading collection '", name_, "'"));
   }
-  generation->next_slot = counters.slots;
-  generation->live.store(counters.live, std::memory_order_relaxed);
-  // Every slot that is dead now was killed by epoch 1: invisible to every clock from here on.
-  generation->PublishClock({.committed = counters.slots, .epoch = 1}, database_.commit_seq());
-  SwapView(std::move(generation));
   return OkStatus();
 }
 
@@ -113,21 +148,7 @@ Status CollectionImpl::Replay(Generation* generation, std::uint32_t first, const
     generation->fields->Write(entry->slot, parsed);
     ++expected;
   }
-  RowRuns rows(generation->vectors.get());
-  storage::StoreCursor vectors = database_.store().Vectors(generation->key, first);
-  for (;;) {
-    VDB_ASSIGN_OR_RETURN(const std::optional<storage::VectorEntry> entry, vectors.NextVector(counters.slots));
-    if (!entry) break;
-    if (entry->vector.size() != options_.dim) {
-      return DataLossError(StrCat("the store's vector of slot ", entry->slot, " has ", entry->vector.size(),
-                                  " components; wanted ", options_.dim));
-    }
-    const bool normalise = options_.metric == Metric::kCosine;
-    VDB_RETURN_IF_ERROR(rows.Add(entry->slot, normalise
-                                                  ? Normalise(entry->vector)
-                                                  : std::vector<float>(entry->vector.begin(), entry->vector.end())));
-  }
-  VDB_RETURN_IF_ERROR(rows.Flush());
+  VDB_RETURN_IF_ERROR(ReplayVectors(generation, first, counters.slots));
   VDB_ASSIGN_OR_RETURN(const std::vector<storage::DeletesEntry> deletes, database_.store().Deletes(generation->key));
   MutexLock lock(&generation->purge_mutex);
   for (const storage::DeletesEntry& entry : deletes) {
@@ -141,6 +162,22 @@ Status CollectionImpl::Replay(Generation* generation, std::uint32_t first, const
     generation->unpurged.push_back({entry.commit_seq, 1, entry.slots});
   }
   return OkStatus();
+}
+
+Status CollectionImpl::ReplayVectors(Generation* generation, std::uint32_t first, std::uint32_t end) const {
+  RowRuns rows(generation->vectors.get());
+  storage::StoreCursor vectors = database_.store().Vectors(generation->key, first);
+  const bool normalise = options_.metric == Metric::kCosine;
+  for (;;) {
+    VDB_ASSIGN_OR_RETURN(const std::optional<storage::VectorEntry> entry, vectors.NextVector(end));
+    if (!entry) return rows.Flush();
+    if (entry->vector.size() != options_.dim) {
+      return DataLossError(StrCat("the store's vector of slot ", entry->slot, " has ", entry->vector.size(),
+                                  " components; wanted ", options_.dim));
+    }
+    VDB_RETURN_IF_ERROR(normalise ? rows.Add(entry->slot, Normalise(entry->vector))
+                                  : rows.Add(entry->slot, entry->vector));
+  }
 }
 
 }  // namespace vdb

@@ -85,12 +85,19 @@ Result<CollectionStats> CollectionImpl::Stats() const {
   const Snapshot snapshot = TakeSnapshot();
   const Generation& generation = *snapshot.view->generation;
   CollectionStats stats;
+  {
+    MutexLock lock(&counters_mutex_);
+    stats = counters_;
+  }
   stats.name = name_;
   stats.options = options_;
   stats.records = generation.live.load(std::memory_order_relaxed);
   stats.slots = snapshot.clock.committed;
   stats.generation = generation.key.generation;
-  stats.anonymous_bytes = generation.fields->MemoryBytes();
+  stats.linked = generation.graph->linked();
+  stats.published = published_slots_.load(std::memory_order_relaxed);
+  stats.verifying = generation.verifying.load(std::memory_order_acquire);
+  stats.anonymous_bytes = generation.graph->MemoryBytes() + generation.fields->MemoryBytes();
   stats.mapped_bytes = generation.vectors->file_bytes();
   stats.paths = generation.fields->Paths().size();
   stats.unindexed_rows = generation.fields->unindexed_rows();

@@ -72,7 +72,9 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
                       .metric = options_.metric,
                       .deaths = &generation.deaths,
                       .clock = snapshot.clock,
-                      .live_rows = generation.live.load(std::memory_order_relaxed)};
+                      .live_rows = generation.live.load(std::memory_order_relaxed),
+                      .graph = generation.graph.get(),
+                      .verified = !generation.verifying.load(std::memory_order_acquire)};
   const std::size_t k = request.k + (own_slot ? 1 : 0);  // the record itself is found, too, and left out
   const SearchParameters parameters{.query = query.data(),
                                     .k = k,
@@ -89,6 +91,7 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
   result.exact = executed.exact;
   result.complete = executed.complete;
   result.why = executed.plan.why;
+  if (!target.verified) result.why += "; the published files are still being verified";
   result.details.live_rows = target.live_rows;
   result.details.matches = matches ? matches->count : target.live_rows;
   result.details.estimated_exact_ns = executed.plan.exact_ns;
@@ -97,6 +100,7 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
   result.details.distances = executed.distances;
   result.details.visited = executed.visited;
   result.details.fell_back = executed.fell_back;
+  result.details.tail_rows = executed.tail_rows;
   result.details.total_us = MicrosSince(start);
   return result;
 }

@@ -114,6 +114,7 @@ void CommitGroup::Apply() noexcept {
     generation->live.store(touched.live, std::memory_order_relaxed);
     generation->PublishClock(clock, commit_seq_);
     if (touched.killed.empty()) continue;
+    touched.collection->CountDeaths(touched.killed.size());
     MutexLock lock(&generation->purge_mutex);
     generation->unpurged.push_back({commit_seq_, clock.epoch, std::move(touched.killed)});
   }

@@ -99,6 +99,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   // Leader: a change of the catalog, durable when it returns.
   Status CommitCatalog(storage::StoreBatch* batch);
   void CollectGarbage();
+  std::vector<std::shared_ptr<CollectionImpl>> LoadedCollections() const;
   // Removes files, keys and intent.
   Status RemoveGeneration(storage::GenerationKey key);
 

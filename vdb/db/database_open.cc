@@ -176,7 +176,17 @@ void DatabaseImpl::RunClock() {
     }
     if (watermark_dirty_.exchange(false, std::memory_order_relaxed)) static_cast<void>(watermark_->Sync());
     CollectGarbage();
+    for (const std::shared_ptr<CollectionImpl>& collection : LoadedCollections()) collection->Tick();
   }
+}
+
+std::vector<std::shared_ptr<CollectionImpl>> DatabaseImpl::LoadedCollections() const {
+  std::vector<std::shared_ptr<CollectionImpl>> loaded;
+  MutexLock lock(&catalog_mutex_);
+  for (const auto& [name, entry] : collections_) {
+    if (entry.loaded != nullptr) loaded.push_back(entry.loaded);
+  }
+  return loaded;
 }
 
 Status DatabaseImpl::Close() {
@@ -191,7 +201,12 @@ Status DatabaseImpl::Close() {
   pool_.reset();
   CollectGarbage();
   // Everything that was acknowledged in any way becomes durable; then the watermark says so.
-  const Status status = is_read_only_.load(std::memory_order_acquire) ? OkStatus() : SyncEverything();
+  Status status;
+  if (!is_read_only_.load(std::memory_order_acquire)) {
+    // A publication that fails costs the next open some time, no more.
+    for (const auto& collection : LoadedCollections()) static_cast<void>(collection->PublishForClose());
+    status = SyncEverything();
+  }
   UnregisterForFork(this);
   store_.reset();
   lock_.reset();

@@ -34,7 +34,13 @@ Status DatabaseImpl::Commit(CommitRequest* request) {
   VDB_RETURN_IF_ERROR(CheckUsable());
   VDB_RETURN_IF_ERROR(CheckWritable());
   queue_.Run(request);
-  return request->status;
+  VDB_RETURN_IF_ERROR(request->status);
+  const CollectionImpl* last = nullptr;
+  for (const Mutation& mutation : request->mutations) {
+    if (mutation.collection != last) mutation.collection->AfterCommit();
+    last = mutation.collection;
+  }
+  return OkStatus();
 }
 
 Status DatabaseImpl::RunExclusive(std::function<Status()> work) {

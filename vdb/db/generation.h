@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "vdb/fields/field_index.h"
+#include "vdb/index/graph.h"
 #include "vdb/index/vector_file.h"
 #include "vdb/storage/keys.h"
 #include "vdb/util/mutex.h"
@@ -65,6 +66,9 @@ class Generation {
   Deaths deaths;
   std::unique_ptr<FieldIndex> fields;   // set once, before the generation is visible
   std::unique_ptr<VectorFile> vectors;  // set once, before the generation is visible
+  std::unique_ptr<Graph> graph;         // set once, before the generation is visible; linked in the background
+  // The rows of published files are still being compared with their checksums: no answer is called exact.
+  std::atomic<bool> verifying{false};
 
   // Writer: the next slot to assign. At least the clock's committed; more only after a commit that failed in prepare.
   std::uint32_t next_slot = 0;

@@ -89,7 +89,10 @@ Status VectorFile::WriteRows(std::uint32_t first_slot, std::span<const float> ro
   const std::uint64_t count = rows.size() / dim_;
   const std::uint64_t begin = std::uint64_t{first_slot} * stride_ * sizeof(float);
   VDB_RETURN_IF_ERROR(Grow(begin + count * stride_ * sizeof(float)));
-  whole_blocks_.resize(std::min<std::uint64_t>(whole_blocks_.size(), begin / kBlockBytes));
+  {
+    MutexLock lock(&checksum_mutex_);
+    whole_blocks_.resize(std::min<std::uint64_t>(whole_blocks_.size(), begin / kBlockBytes));
+  }
   if (stride_ == dim_) {
     return file_.WriteAt(begin, {reinterpret_cast<const char*>(rows.data()), rows.size_bytes()});
   }
@@ -109,6 +112,7 @@ std::uint64_t VectorFile::BlockChecksum(std::uint64_t block, std::uint64_t end) 
 std::vector<std::uint64_t> VectorFile::Checksums(std::uint32_t rows) {
   const std::uint64_t end = std::uint64_t{rows} * stride_ * sizeof(float);
   const std::uint64_t whole = end / kBlockBytes;
+  MutexLock lock(&checksum_mutex_);
   while (whole_blocks_.size() < whole) whole_blocks_.push_back(BlockChecksum(whole_blocks_.size(), end));
   std::vector<std::uint64_t> checksums(whole_blocks_.begin(),
                                        whole_blocks_.begin() + static_cast<std::ptrdiff_t>(whole));

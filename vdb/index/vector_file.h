@@ -4,10 +4,9 @@
 // pages. The mapping is made once with room ahead of the file's end; when the room is used up, a larger mapping of the
 // same pages takes over, and the old one stays until the object goes. Under cosine the caller writes normalised rows.
 // State: derived from the store; the file is only trusted up to rows whose checksums were published.
-// Thread safety: WriteRows, Sync and Checksums have one caller at a time; rows may be read from any thread once they
-// were published to it by an acquire of the clock, with a base pointer loaded after that.
-// Ownership: owns descriptor and mappings; base pointers stay valid until it is destroyed.
-// Source: FORMAT.md §6.
+// Thread safety: WriteRows has one caller at a time, Checksums and Verify run beside it; rows may be read from any
+// thread once they were published to it by an acquire of the clock, with a base pointer loaded after that. Ownership:
+// owns descriptor and mappings; base pointers stay valid until it is destroyed. Source: FORMAT.md §6.
 #ifndef VDB_INDEX_VECTOR_FILE_H_
 #define VDB_INDEX_VECTOR_FILE_H_
 
@@ -22,6 +21,7 @@
 #include <vector>
 
 #include "vdb/util/file.h"
+#include "vdb/util/mutex.h"
 
 namespace vdb {
 
@@ -91,7 +91,9 @@ class VectorFile {
   std::vector<Mapping> mappings_;  // the last one is in use
   std::atomic<std::uint64_t> allocated_{0};
   std::vector<std::uint64_t> published_checksums_;
-  std::vector<std::uint64_t> whole_blocks_;  // checksums of blocks that were whole when last asked for
+  Mutex checksum_mutex_;
+  // Checksums of blocks that were whole when last asked for.
+  std::vector<std::uint64_t> whole_blocks_ ABSL_GUARDED_BY(checksum_mutex_);
 };
 
 }  // namespace vdb

@@ -1,20 +1,51 @@
 #include "vdb/query/executor.h"
 
+#include <algorithm>
+
 #include "vdb/index/flat_search.h"
+#include "vdb/index/graph_search.h"
 
 namespace vdb {
 namespace {
+
+const Bitset* MatchesOf(const SearchParameters& parameters) {
+  return parameters.matches == nullptr ? nullptr : &parameters.matches->slots;
+}
 
 // P0: every matching record.
 void Scan(const SearchTarget& target, const SearchParameters& parameters, const DistanceFunction& distance,
           ExecutedSearch* result) {
   NearestList nearest(parameters.k);
-  const Bitset* matches = parameters.matches == nullptr ? nullptr : &parameters.matches->slots;
-  result->distances += ScanRange(target.vectors, distance, parameters.query, *target.deaths, target.clock, matches,
-                                 {0, target.clock.committed}, &nearest);
+  result->distances += ScanRange(target.vectors, distance, parameters.query, *target.deaths, target.clock,
+                                 MatchesOf(parameters), {0, target.clock.committed}, &nearest);
   result->hits = nearest.Take();
-  result->exact = true;
+  result->exact = target.verified;
   result->complete = true;
+}
+
+// P1: the graph, and the tail exactly. Returns false if it found too few or spent too much: then P0 answers.
+bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const DistanceFunction& distance,
+           ExecutedSearch* result) {
+  GraphSearchOptions options;
+  options.k = parameters.k;
+  options.ef = parameters.ef;
+  options.max_distances = result->plan.max_walk_distances;
+  options.matches = MatchesOf(parameters);
+  const GraphSearchResult walked =
+      SearchGraph(*target.graph, target.vectors, distance, parameters.query, options, *target.deaths, target.clock);
+  result->distances += walked.distances;
+  result->visited += walked.expanded;
+  if (walked.gave_up) return false;
+  NearestList nearest(parameters.k);
+  for (const ScoredSlot& hit : walked.hits) nearest.Add(hit);
+  // linked may be ahead of the clock: then there is no tail.
+  const SlotRange tail{std::min(walked.linked, target.clock.committed), target.clock.committed};
+  result->tail_rows = tail.end - tail.begin;
+  result->distances += ScanRange(target.vectors, distance, parameters.query, *target.deaths, target.clock,
+                                 MatchesOf(parameters), tail, &nearest);
+  result->hits = nearest.Take();
+  result->complete = result->hits.size() >= parameters.k;
+  return result->complete;
 }
 
 }  // namespace
@@ -24,11 +55,19 @@ ExecutedSearch ExecuteSearch(const SearchTarget& target, const SearchParameters&
   SearchEstimate estimate;
   estimate.live_rows = target.live_rows;
   estimate.matches = parameters.matches == nullptr ? target.live_rows : parameters.matches->count;
-  estimate.tail_rows = target.clock.committed;
+  estimate.linked_rows = std::min(target.graph->linked(), target.clock.committed);
+  estimate.tail_rows = target.clock.committed - estimate.linked_rows;
+  estimate.tail_matches = estimate.matches * estimate.tail_rows / std::max(1U, target.clock.committed);
+  result.tail_rows = estimate.tail_rows;
   result.plan = ChoosePlan(estimate, DefaultCosts(target.vectors.dim),
                            {.k = parameters.k, .ef = parameters.ef, .exact = parameters.exact});
   const DistanceFunction distance(target.metric, target.vectors.dim);
-  Scan(target, parameters, distance, &result);
+  if (result.plan.kind == PlanKind::kExact || !Sweep(target, parameters, distance, &result)) {
+    result.fell_back = result.plan.kind != PlanKind::kExact;
+    if (result.fell_back) result.plan.why += "; it found too few or cost too much, so every matching record was scored";
+    result.plan.kind = PlanKind::kExact;
+    Scan(target, parameters, distance, &result);
+  }
   for (ScoredSlot& hit : result.hits) hit.distance = ReportedDistance(target.metric, hit.distance);
   return result;
 }

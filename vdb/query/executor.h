@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "vdb/index/graph.h"
 #include "vdb/index/scored_slot.h"
 #include "vdb/index/vector_file.h"
 #include "vdb/query/cardinality.h"
@@ -26,6 +27,8 @@ struct SearchTarget {
   const Deaths* deaths = nullptr;
   Clock clock;
   std::uint64_t live_rows = 0;
+  const Graph* graph = nullptr;
+  bool verified = true;  // false: rows may be damaged, no answer is called exact
 };
 
 struct SearchParameters {
@@ -42,6 +45,7 @@ struct ExecutedSearch {
   bool exact = false;
   bool complete = false;
   bool fell_back = false;
+  std::uint64_t tail_rows = 0;  // slots that were not in the graph
   std::uint64_t distances = 0;
   std::uint64_t visited = 0;
 };

@@ -1,0 +1,164 @@
+// CollectionImpl: linking and purging in the background.
+
+#include <algorithm>
+
+#include "vdb/db/collection_impl.h"
+#include "vdb/db/database_impl.h"
+#include "vdb/index/graph_builder.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/sync_point.h"
+
+namespace vdb {
+namespace {
+
+// Below it a scan takes about as long as a walk, and is exact: no graph is built.
+constexpr std::uint64_t kMinGraphBytes = std::uint64_t{4} << 20;
+// A tail of this many rows costs about one walk; a writer that finds 16 times as many links a batch before it returns.
+constexpr std::uint32_t kTailTargetRows = 1'500;
+constexpr std::uint32_t kTailBoundRows = 16 * kTailTargetRows;
+// Slots purged in one write of the store.
+constexpr std::size_t kPurgeSlots = 4'096;
+// Seconds without a commit before leftovers are linked, and before a small change is published.
+constexpr std::uint32_t kQuietTicksToLink = 1;
+constexpr std::uint32_t kQuietTicksToPublish = 30;
+
+}  // namespace
+
+bool CollectionImpl::WantsGraph(const Generation& generation) const {
+  if (generation.graph->linked() > 0) return true;
+  const std::uint64_t live = generation.live.load(std::memory_order_relaxed);
+  return live * VectorFile::StrideFor(options_.dim) * sizeof(float) >= kMinGraphBytes;
+}
+
+bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows) {
+  MutexLock lock(&link_mutex_);
+  if (!WantsGraph(*generation)) return false;
+  const std::uint32_t committed = generation->LoadClock().committed;
+  const std::uint32_t linked = generation->graph->linked();
+  if (committed - linked < std::max(1U, min_rows)) return false;
+  SyncPoints::Reached("index.before_batch");
+  const BuildContext context{.vectors = generation->vectors->view(),
+                             .metric = options_.metric,
+                             .ef_construction = options_.ef_construction,
+                             .deaths = &generation->deaths,
+                             .pool = &database_.pool()};
+  LinkBatch(generation->graph.get(), context, std::min(committed, linked + kMaxBatchRows));
+  MutexLock counters(&counters_mutex_);
+  ++counters_.linked_batches;
+  counters_changed_.NotifyAll();
+  return true;
+}
+
+void CollectionImpl::AfterCommit() {
+  commits_.fetch_add(1, std::memory_order_relaxed);
+  const std::shared_ptr<const View> view = PinView();
+  Generation* generation = view->generation.get();
+  if (!WantsGraph(*generation)) return;
+  const std::uint32_t tail = generation->LoadClock().committed - generation->graph->linked();
+  if (tail >= kMaxBatchRows) ScheduleBackground(false);
+  if (tail > kTailBoundRows && generation->graph->linked() > 0) LinkOneBatch(generation, kMaxBatchRows);
+}
+
+void CollectionImpl::ScheduleBackground(bool idle) {
+  if (background_queued_.exchange(true, std::memory_order_acq_rel)) return;
+  // The database's pool ends before the database: the collection outlives the task.
+  database_.pool().Post([self = shared_from_this(), idle] {
+    self->background_queued_.store(false, std::memory_order_release);
+    self->RunBackground(idle);
+  });
+}
+
+void CollectionImpl::RunBackground(bool idle) {
+  try {
+    for (bool more = true; more;) {
+      const DatabaseImpl::Operation operation(&database_);  // one batch at a time, so that Close need not wait for long
+      if (!operation.status().ok() || dropped()) return;
+      more = LinkOneBatch(PinView()->generation.get(), idle ? 1 : kMaxBatchRows);
+    }
+    const DatabaseImpl::Operation operation(&database_);
+    if (!operation.status().ok() || dropped()) return;
+    const std::shared_ptr<const View> view = PinView();
+    if (PublishIsDue(*view->generation, idle)) static_cast<void>(PublishGeneration(view->generation.get()));
+    Purge();
+  } catch (const std::bad_alloc&) {
+    // What was not linked stays in the tail, where it is scanned; the next tick tries again.
+  }
+}
+
+void CollectionImpl::Tick() {
+  const std::uint64_t commits = commits_.load(std::memory_order_relaxed);
+  quiet_ticks_ = commits == commits_at_last_tick_ ? quiet_ticks_ + 1 : 0;
+  commits_at_last_tick_ = commits;
+  const std::shared_ptr<const View> view = PinView();
+  const Generation& generation = *view->generation;
+  const std::uint32_t tail = generation.LoadClock().committed - generation.graph->linked();
+  const bool link = WantsGraph(generation) && tail > 0 && quiet_ticks_ >= kQuietTicksToLink;
+  if (link || PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) ScheduleBackground(link);
+  Purge();
+}
+
+Status CollectionImpl::WaitForIndex() {
+  VDB_RETURN_IF_ERROR(CheckUsable());
+  const std::shared_ptr<const View> view = PinView();
+  const std::uint32_t committed = view->generation->LoadClock().committed;
+  while (WantsGraph(*view->generation) && view->generation->graph->linked() < committed) {
+    VDB_RETURN_IF_ERROR(CheckUsable());
+    LinkOneBatch(view->generation.get(), 1);  // helping is waiting
+  }
+  return OkStatus();
+}
+
+void CollectionImpl::Purge() {
+  std::uint32_t epoch = 0;
+  std::shared_ptr<const View> view;
+  {
+    MutexLock lock(&view_mutex_);
+    view = view_;
+    if (purge_epoch_ == 0) {
+      MutexLock purge(&view->generation->purge_mutex);
+      if (view->generation->unpurged.empty()) return;
+      // From here on every reader that pins a View loads a clock of at least this epoch. What died by then goes once
+      // all who pinned one before have left.
+      purge_epoch_ = view->generation->LoadClock().epoch;
+      old_views_.push_back(view_);
+      view_ = std::make_shared<const View>(view->generation);
+    }
+  }
+  view.reset();
+  {
+    MutexLock lock(&view_mutex_);
+    std::erase_if(old_views_, [](const std::weak_ptr<const View>& old) { return old.expired(); });
+    if (!old_views_.empty()) return;
+    epoch = purge_epoch_;
+    purge_epoch_ = 0;
+    view = view_;
+  }
+  if (!database_.CheckWritable().ok() || dropped()) return;
+  std::vector<DeadSlots> dead;
+  {
+    MutexLock purge(&view->generation->purge_mutex);
+    auto& unpurged = view->generation->unpurged;
+    const auto end = std::ranges::find_if(unpurged, [&](const DeadSlots& entry) { return entry.epoch > epoch; });
+    std::move(unpurged.begin(), end, std::back_inserter(dead));
+    unpurged.erase(unpurged.begin(), end);
+  }
+  SyncPoints::Reached("purge.before_write");
+  std::uint64_t purged = 0;
+  storage::StoreBatch batch;
+  for (std::size_t i = 0; i < dead.size(); ++i) {
+    for (const std::uint32_t slot : dead[i].slots) batch.PurgeSlot(view->generation->key, slot);
+    purged += dead[i].slots.size();
+    if (batch.SizeBytes() / 32 < kPurgeSlots && i + 1 < dead.size()) continue;
+    // Not synced: what a crash brings back is dead by its deletes entry, and is purged again.
+    if (!database_.store().Write(&batch, false).ok()) return;
+    batch = storage::StoreBatch();
+  }
+  {
+    MutexLock purge(&view->generation->purge_mutex);
+    for (const DeadSlots& entry : dead) view->generation->purged_seqs.push_back(entry.commit_seq);
+  }
+  MutexLock counters(&counters_mutex_);
+  counters_.purged += purged;
+}
+
+}  // namespace vdb

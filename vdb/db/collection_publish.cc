@@ -1,0 +1,174 @@
+// CollectionImpl: publishing the derived files, and using them at open.
+
+#include <algorithm>
+#include <new>
+
+#include "vdb/db/collection_impl.h"
+#include "vdb/db/database_impl.h"
+#include "vdb/index/link_file.h"
+#include "vdb/util/file.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+#include "vdb/util/sync_point.h"
+
+namespace vdb {
+namespace {
+
+// New slots and deaths that are worth a publication while writes go on; fewer wait for a pause or for Close.
+constexpr std::uint64_t kPublishMinChanges = 20'000;
+constexpr std::uint64_t kPublishMinQuietChanges = 2'000;
+// Files up to this size are verified before the first answer, larger ones behind it.
+constexpr std::uint64_t kVerifyAtOpenBytes = std::uint64_t{64} << 20;
+// Room that a publication leaves on the disk.
+constexpr std::uint64_t kPublishFreeBytes = std::uint64_t{256} << 20;
+
+std::uint64_t Changes(std::uint32_t slots, std::uint32_t published, std::uint64_t deaths) {
+  return slots - published + deaths;
+}
+
+}  // namespace
+
+bool CollectionImpl::PublishIsDue(const Generation& generation, bool idle) const {
+  const std::uint64_t changes =
+      Changes(generation.LoadClock().committed, published_slots_.load(std::memory_order_relaxed),
+              deaths_.load(std::memory_order_relaxed) - published_deaths_.load(std::memory_order_relaxed));
+  // After failures less and less often: the disk may be full for long.
+  const std::uint64_t patience = std::uint64_t{1} << std::min(10U, publish_failures_.load(std::memory_order_relaxed));
+  if (idle) return changes > kPublishMinQuietChanges * patience;
+  const std::uint64_t live = generation.live.load(std::memory_order_relaxed);
+  return changes > std::max(kPublishMinChanges, live / 10) * patience;
+}
+
+Status CollectionImpl::Publish() {
+  VDB_RETURN_IF_ERROR(CheckUsable());
+  VDB_RETURN_IF_ERROR(database_.CheckWritable());
+  return PublishGeneration(PinView()->generation.get());
+}
+
+Status CollectionImpl::PublishForClose() {
+  const std::shared_ptr<const View> view = PinView();
+  return PublishIsDue(*view->generation, true) ? PublishGeneration(view->generation.get()) : OkStatus();
+}
+
+Status CollectionImpl::PublishGeneration(Generation* generation) {
+  MutexLock publishing(&publish_mutex_);
+  const Status status = WriteFiles(generation);
+  MutexLock counters(&counters_mutex_);
+  if (status.ok()) {
+    publish_failures_.store(0, std::memory_order_relaxed);
+    counters_.publish_error.clear();
+    ++counters_.publishes;
+  } else {
+    publish_failures_.fetch_add(1, std::memory_order_relaxed);
+    counters_.publish_error = status.ToString();
+  }
+  counters_changed_.NotifyAll();
+  return status;
+}
+
+Status CollectionImpl::WriteFiles(Generation* generation) {
+  VDB_ASSIGN_OR_RETURN(const std::uint64_t free_bytes, FreeBytes(generation->directory));
+  const std::uint64_t wanted = kPublishFreeBytes + generation->graph->MemoryBytes() + generation->fields->MemoryBytes();
+  if (free_bytes < wanted) {
+    return ResourceExhaustedError(StrCat("publishing needs ", wanted >> 20, " MiB free; there are ", free_bytes >> 20));
+  }
+  const std::uint64_t deaths = deaths_.load(std::memory_order_relaxed);
+  LinkSnapshot links;
+  Generation::StampedClock stamped;
+  {
+    // The only moment for which linking waits. Links first: they never reach beyond a clock loaded later.
+    MutexLock lock(&link_mutex_);
+    links = CopyLinks(*generation->graph);
+    stamped = generation->LoadStampedClock();
+  }
+  const Clock clock = stamped.clock;
+  storage::PublishedFiles files;
+  files.slots = clock.committed;
+  files.commit_seq = stamped.commit_seq;
+  files.links = StrCat("links-", stamped.commit_seq, "-", links.linked);
+  files.columns = StrCat("columns-", stamped.commit_seq);
+  const bool same_links = files.links == published_.links;
+  const bool same_columns = files.columns == published_.columns;
+  if (same_links && same_columns) return OkStatus();
+  std::vector<std::uint64_t> dead((std::uint64_t{clock.committed} + 63) / 64);
+  for (std::uint64_t word = 0; word < dead.size(); ++word) dead[word] = ~generation->deaths.VisibleWord(word, clock);
+  if (clock.committed % 64 != 0) dead.back() &= (std::uint64_t{1} << (clock.committed % 64)) - 1;
+  const LinkFileStamp stamp{.m = options_.m, .slots = clock.committed, .commit_seq = stamped.commit_seq};
+  VDB_RETURN_IF_ERROR(WriteLinkFile(StrCat(generation->directory, "/", files.links), stamp, links, dead));
+  SyncPoints::Reached("publish.after_links");
+  if (!same_columns) {
+    VDB_RETURN_IF_ERROR(generation->fields->Save(StrCat(generation->directory, "/", files.columns), clock.committed,
+                                                 stamped.commit_seq));
+  }
+  SyncPoints::Reached("publish.after_columns");
+  VDB_RETURN_IF_ERROR(generation->vectors->Sync());
+  files.vector_checksums = generation->vectors->Checksums(clock.committed);
+  // Deletes entries that are purged and now stand in the files are not needed any more.
+  storage::StoreBatch batch;
+  batch.PutPublished(generation->key, files);
+  {
+    MutexLock purge(&generation->purge_mutex);
+    std::erase_if(generation->purged_seqs, [&](std::uint64_t commit_seq) {
+      if (commit_seq > stamped.commit_seq) return false;
+      batch.RemoveDeletes(generation->key, commit_seq);
+      return true;
+    });
+  }
+  SyncPoints::Reached("publish.before_catalog");
+  VDB_RETURN_IF_ERROR(database_.store().Write(&batch, true));
+  SyncPoints::Reached("publish.after_catalog");
+  const storage::PublishedFiles old = std::exchange(published_, std::move(files));
+  published_slots_.store(clock.committed, std::memory_order_relaxed);
+  published_deaths_.store(deaths, std::memory_order_relaxed);
+  if (!old.links.empty() && !same_links) static_cast<void>(RemoveTree(StrCat(generation->directory, "/", old.links)));
+  if (!old.columns.empty() && !same_columns) {
+    static_cast<void>(RemoveTree(StrCat(generation->directory, "/", old.columns)));
+  }
+  return OkStatus();
+}
+
+Status CollectionImpl::LoadPublished(Generation* generation, const storage::PublishedFiles& files) {
+  if (files.commit_seq > database_.commit_seq()) {
+    return DataLossError(
+        StrCat("published files are of commit ", files.commit_seq, ", the store is at ", database_.commit_seq()));
+  }
+  const LinkFileStamp stamp{.m = options_.m, .slots = files.slots, .commit_seq = files.commit_seq};
+  VDB_ASSIGN_OR_RETURN(LoadedLinks links, LoadLinkFile(StrCat(generation->directory, "/", files.links), stamp));
+  VDB_ASSIGN_OR_RETURN(generation->fields, FieldIndex::Load(StrCat(generation->directory, "/", files.columns),
+                                                            files.slots, files.commit_seq));
+  VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Open(StrCat(generation->directory, "/vectors"), options_.dim,
+                                                             files.slots, files.vector_checksums));
+  if (generation->vectors->file_bytes() <= kVerifyAtOpenBytes) {
+    VDB_RETURN_IF_ERROR(generation->vectors->Verify(files.slots));
+  } else {
+    generation->verifying.store(true, std::memory_order_release);
+  }
+  generation->graph = std::move(links.graph);
+  generation->deaths.Reserve(files.slots);
+  for (std::uint64_t word = 0; word < links.dead.size(); ++word) {
+    for (std::uint64_t dead = links.dead[word]; dead != 0; dead &= dead - 1) {
+      generation->deaths.Kill(
+          static_cast<std::uint32_t>(word * 64 + static_cast<std::uint64_t>(std::countr_zero(dead))), 1);
+    }
+  }
+  return OkStatus();
+}
+
+void CollectionImpl::RecordDamage(const std::string& damage) {
+  MutexLock lock(&counters_mutex_);
+  counters_.damage = damage;
+}
+
+void CollectionImpl::VerifyVectors(std::shared_ptr<Generation> generation, std::uint32_t rows) {
+  const DatabaseImpl::Operation operation(&database_);
+  if (!operation.status().ok()) return;
+  if (const Status status = generation->vectors->Verify(rows); !status.ok()) {
+    RecordDamage(StrCat(status.message(), "; its rows were written anew from the store"));
+    // Rows that readers look at meanwhile are damaged ones, and no answer is called exact until all are mended. If the
+    // store cannot be read either, it stays so.
+    if (!ReplayVectors(generation.get(), 0, rows).ok()) return;
+  }
+  generation->verifying.store(false, std::memory_order_release);
+}
+
+}  // namespace vdb

@@ -1,0 +1,38 @@
+// The one insertion algorithm: batches of consecutive slots, linked in parallel without locks.
+//
+// For each row of a batch the candidates are what a search of the graph as it was before the batch finds, and every
+// other live row of the batch, exactly: rows of one topic that arrive together must find each other. The heuristic
+// chooses each row's own links; then the reverse edges, grouped by target, are appended or pruned once per target. The
+// result depends on the batches, the dead set and the kernels, not on the number of threads. Thread safety: one call at
+// a time per graph, beside any number of readers. Source: Malkov & Yashunin 2018, Algorithms 1 (INSERT) and 4
+// (SELECT-NEIGHBORS-HEURISTIC); batches as in ParlayANN (Manohar et al., PPoPP 2024).
+#ifndef VDB_INDEX_GRAPH_BUILDER_H_
+#define VDB_INDEX_GRAPH_BUILDER_H_
+
+#include <cstdint>
+
+#include "vdb/index/distance.h"
+#include "vdb/index/graph.h"
+#include "vdb/index/vector_file.h"
+#include "vdb/util/thread_pool.h"
+#include "vdb/util/visibility.h"
+
+namespace vdb {
+
+inline constexpr std::uint32_t kMaxBatchRows = 512;
+
+struct BuildContext {
+  VectorView vectors;
+  Metric metric = Metric::kCosine;
+  std::uint32_t ef_construction = 0;
+  const Deaths* deaths = nullptr;  // slots dead when their batch is linked get no links
+  ThreadPool* pool = nullptr;
+};
+
+// Links slots [graph->linked(), end), at most kMaxBatchRows of them; their rows must be readable. Throws std::bad_alloc
+// (the graph is then as before, but for memory).
+void LinkBatch(Graph* graph, const BuildContext& context, std::uint32_t end);
+
+}  // namespace vdb
+
+#endif  // VDB_INDEX_GRAPH_BUILDER_H_

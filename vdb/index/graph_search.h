@@ -1,0 +1,41 @@
+// Approximate search: the graph is walked, visible and matching slots become results.
+//
+// Thread safety: safe beside the graph's linker; scratch belongs to the caller's thread.
+#ifndef VDB_INDEX_GRAPH_SEARCH_H_
+#define VDB_INDEX_GRAPH_SEARCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "vdb/index/distance.h"
+#include "vdb/index/graph.h"
+#include "vdb/index/scored_slot.h"
+#include "vdb/index/search_scratch.h"
+#include "vdb/index/vector_file.h"
+#include "vdb/util/bitset.h"
+#include "vdb/util/visibility.h"
+
+namespace vdb {
+
+struct GraphSearchOptions {
+  std::size_t k = 0;
+  std::size_t ef = 0;               // at least k
+  std::uint64_t max_distances = 0;  // give up beyond it
+  const Bitset* matches = nullptr;  // null: every slot
+};
+
+struct GraphSearchResult {
+  std::vector<ScoredSlot> hits;  // nearest first, at most k
+  std::uint64_t distances = 0;
+  std::uint64_t expanded = 0;
+  std::uint32_t linked = 0;  // slots at or above it were not looked at: the caller's tail
+  bool gave_up = false;
+};
+
+GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, const DistanceFunction& distance,
+                              const float* query, const GraphSearchOptions& options, const Deaths& deaths, Clock clock);
+
+}  // namespace vdb
+
+#endif  // VDB_INDEX_GRAPH_SEARCH_H_
