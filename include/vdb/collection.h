@@ -104,6 +104,9 @@ class Collection {
   Result<std::uint64_t> Count(const Filter& filter = {}, std::span<const Value> bind = {}) const;
   Result<Scanner> Scan(const ScanRequest& request = {}) const;
 
+  // Rewrites the collection without its dead records and builds a new graph, beside the old one; then switches. Other
+  // writes to this collection wait meanwhile, reads do not.
+  Status Compact();
   // Writes the derived files now, so that the next open has nothing to replay. Happens by itself as rows come in, when
   // the collection is quiet, and at Close.
   Status Publish();

@@ -56,6 +56,7 @@ class Database {
   const std::string& path() const;
 
  private:
+  friend class BulkLoader;
   explicit Database(std::shared_ptr<DatabaseImpl> impl);
   std::shared_ptr<DatabaseImpl> impl_;
 };

@@ -2,6 +2,7 @@
 #ifndef VDB_VDB_H_
 #define VDB_VDB_H_
 
+#include <vdb/bulk_loader.h>
 #include <vdb/collection.h>
 #include <vdb/database.h>
 #include <vdb/filter.h>

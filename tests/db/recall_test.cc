@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::size_t kRows = 9'000;  // of 10,000; the rest comes later, one by one
 constexpr std::size_t kK = 10;
-// Measured at ef 64, M 16, efConstruction 200 with 50 queries: 0.992 (cosine), 0.992 (l2), 0.992 (ip); minus a margin
-// for other kernels' rounding.
-constexpr double kFloor = 0.97;
+// Measured at ef 64, M 16, efConstruction 200 with 50 questions on AVX-512: the lowest of all steps and metrics is
+// 0.992.
+constexpr double kFloor = 0.985;
 
 class Recall : public ::testing::TestWithParam<Metric> {
  protected:

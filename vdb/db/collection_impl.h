@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@
 namespace vdb {
 
 class DatabaseImpl;
+class GenerationBuilder;
 
 class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
  public:
@@ -81,6 +83,11 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status PublishForClose();
   Status WaitForIndex();
   Status Verify() const;
+  Status Compact();
+  // Makes a built generation the collection's. Call with write_gate held exclusively.
+  Status SwitchTo(GenerationBuilder* builder);
+  // Held shared by commits, exclusively while the next generation is built: its contents must not miss one.
+  std::shared_mutex& write_gate() { return write_gate_; }
 
   // Writer: the generation that commits go to.
   Generation* writer_generation() const { return writer_generation_.get(); }
@@ -117,6 +124,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status WriteFiles(Generation* generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
   void Purge();
   void RecordDamage(const std::string& damage);
+  void SetPublished(const storage::PublishedFiles& files) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
 
   // Rows, columns, ids and deaths of slots [first, counters.slots) from the store.
   Status Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters) const;
@@ -135,6 +143,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
 
   std::shared_ptr<Generation> writer_generation_;  // writer
   const std::uint32_t schema_generation_;          // the generation to load
+
+  std::shared_mutex write_gate_;  // taken before every other lock
 
   // One linker at a time; held while links are copied. Taken before view_mutex_.
   Mutex link_mutex_;

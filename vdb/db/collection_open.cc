@@ -98,9 +98,8 @@ Status CollectionImpl::Load() {
       const Status usable = LoadPublished(generation.get(), *files);
       if (usable.ok()) {
         replay_from = files->slots;
-        published_slots_.store(files->slots, std::memory_order_relaxed);
         MutexLock lock(&publish_mutex_);
-        published_ = *files;
+        SetPublished(*files);
       } else {
         // Derived files cost time, never data: everything comes from the store.
         RecordDamage(usable.message());

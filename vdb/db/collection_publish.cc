@@ -52,6 +52,7 @@ Status CollectionImpl::PublishForClose() {
 
 Status CollectionImpl::PublishGeneration(Generation* generation) {
   MutexLock publishing(&publish_mutex_);
+  if (PinView()->generation.get() != generation) return OkStatus();  // replaced meanwhile, by one that is published
   const Status status = WriteFiles(generation);
   MutexLock counters(&counters_mutex_);
   if (status.ok()) {
@@ -152,6 +153,12 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
     }
   }
   return OkStatus();
+}
+
+void CollectionImpl::SetPublished(const storage::PublishedFiles& files) {
+  published_ = files;
+  published_slots_.store(files.slots, std::memory_order_relaxed);
+  published_deaths_.store(deaths_.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
 void CollectionImpl::RecordDamage(const std::string& damage) {

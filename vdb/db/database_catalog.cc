@@ -3,6 +3,7 @@
 #include <vdb/limits.h>
 
 #include "vdb/db/database_impl.h"
+#include "vdb/db/generation_builder.h"
 #include "vdb/db/validation.h"
 #include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
@@ -45,40 +46,78 @@ Result<std::shared_ptr<CollectionImpl>> DatabaseImpl::OpenCollection(std::string
   return collection;
 }
 
-Result<std::shared_ptr<CollectionImpl>> DatabaseImpl::CreateCollection(std::string_view name,
-                                                                       const CollectionOptions& options) {
-  VDB_RETURN_IF_ERROR(CheckUsable());
+Result<storage::CollectionSchema> DatabaseImpl::ReserveSchema(std::string_view name, const CollectionOptions& options) {
   VDB_RETURN_IF_ERROR(ValidateCollectionName(name));
   VDB_RETURN_IF_ERROR(ValidateOptions(options));
+  storage::CollectionSchema schema;
+  schema.generation = 1;
+  schema.name = name;
+  schema.fields.push_back({.name = "vector",
+                           .kind = storage::VectorKind::kDense,
+                           .dim = static_cast<std::uint32_t>(options.dim),
+                           .metric = options.metric,
+                           .code = storage::CodeKind::kFloat32,
+                           .m = options.m,
+                           .ef_construction = options.ef_construction});
   VDB_RETURN_IF_ERROR(RunExclusive([&]() -> Status {
     VDB_RETURN_IF_ERROR(CheckUsable());
     VDB_RETURN_IF_ERROR(CheckWritable());
-    {
-      MutexLock lock(&catalog_mutex_);
-      if (collections_.contains(name)) return AlreadyExistsError(StrCat("collection '", name, "' exists in ", path_));
-      if (collections_.size() >= kMaxCollections) {
-        return ResourceExhaustedError(StrCat(path_, " has ", collections_.size(), " collections, the most possible"));
-      }
-    }
-    VDB_ASSIGN_OR_RETURN(const std::uint32_t id, store_->NextCollection());
-    storage::CollectionSchema schema;
-    schema.id = id;
-    schema.generation = 1;
-    schema.name = name;
-    schema.fields.push_back({.name = "vector",
-                             .kind = storage::VectorKind::kDense,
-                             .dim = static_cast<std::uint32_t>(options.dim),
-                             .metric = options.metric,
-                             .code = storage::CodeKind::kFloat32,
-                             .m = options.m,
-                             .ef_construction = options.ef_construction});
+    VDB_RETURN_IF_ERROR(CheckNameIsFree(name));
+    VDB_ASSIGN_OR_RETURN(schema.id, store_->NextCollection());
+    storage::StoreBatch batch;
+    batch.PutNextCollection(schema.id + 1);
+    return CommitCatalog(&batch);
+  }));
+  return schema;
+}
+
+Status DatabaseImpl::CheckNameIsFree(std::string_view name) const {
+  MutexLock lock(&catalog_mutex_);
+  if (collections_.contains(name)) return AlreadyExistsError(StrCat("collection '", name, "' exists in ", path_));
+  if (collections_.size() < kMaxCollections) return OkStatus();
+  return ResourceExhaustedError(StrCat(path_, " has ", collections_.size(), " collections, the most possible"));
+}
+
+Result<storage::CollectionSchema> DatabaseImpl::NextGenerationSchema(const CollectionImpl& collection) const {
+  MutexLock lock(&catalog_mutex_);
+  const auto found = collections_.find(collection.name());
+  if (found == collections_.end() || found->second.schema.id != collection.id()) {
+    return NotFoundError(StrCat("collection '", collection.name(), "' was dropped meanwhile"));
+  }
+  storage::CollectionSchema schema = found->second.schema;
+  ++schema.generation;
+  return schema;
+}
+
+void DatabaseImpl::SetSchema(const storage::CollectionSchema& schema) {
+  MutexLock lock(&catalog_mutex_);
+  collections_[schema.name].schema = schema;
+}
+
+Status DatabaseImpl::InstallNew(GenerationBuilder* builder) {
+  return RunExclusive([&]() -> Status {
+    VDB_RETURN_IF_ERROR(CheckUsable());
+    VDB_RETURN_IF_ERROR(CheckWritable());
+    VDB_RETURN_IF_ERROR(CheckNameIsFree(builder->schema().name));
+    VDB_RETURN_IF_ERROR(builder->Install(std::nullopt));
+    SetSchema(builder->schema());
+    return OkStatus();
+  });
+}
+
+Result<std::shared_ptr<CollectionImpl>> DatabaseImpl::CreateCollection(std::string_view name,
+                                                                       const CollectionOptions& options) {
+  VDB_RETURN_IF_ERROR(CheckUsable());
+  VDB_ASSIGN_OR_RETURN(const storage::CollectionSchema schema, ReserveSchema(name, options));
+  VDB_RETURN_IF_ERROR(RunExclusive([&]() -> Status {
+    VDB_RETURN_IF_ERROR(CheckUsable());
+    VDB_RETURN_IF_ERROR(CheckWritable());
+    VDB_RETURN_IF_ERROR(CheckNameIsFree(name));
     storage::StoreBatch batch;
     batch.PutSchema(schema);
-    batch.PutCounters({id, schema.generation}, {});
-    batch.PutNextCollection(id + 1);
+    batch.PutCounters({schema.id, schema.generation}, {});
     VDB_RETURN_IF_ERROR(CommitCatalog(&batch));
-    MutexLock lock(&catalog_mutex_);
-    collections_[schema.name] = {schema, nullptr};
+    SetSchema(schema);
     return OkStatus();
   }));
   return OpenCollection(name);

@@ -77,6 +77,15 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   std::string GenerationDirectory(storage::GenerationKey key) const;
   // Leader: commit_seq of the last commit.
   std::uint64_t commit_seq() const { return commit_seq_; }
+  // For bulk loads: a schema for a new collection, whose id nobody else will get; AlreadyExists.
+  Result<storage::CollectionSchema> ReserveSchema(std::string_view name, const CollectionOptions& options);
+  // The schema of a collection with the number of its next generation.
+  Result<storage::CollectionSchema> NextGenerationSchema(const CollectionImpl& collection) const;
+  // Makes a built generation a new collection.
+  Status InstallNew(GenerationBuilder* builder);
+  // Leader.
+  void SetSchema(const storage::CollectionSchema& schema);
+
   // Removes a dropped generation's keys and files once `generation` has no other owner; its intent is in the catalog.
   void RetireGeneration(std::shared_ptr<Generation> generation);
 
@@ -88,6 +97,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
 
  private:
   friend class CommitGroup;
+  friend class GenerationBuilder;
 
   explicit DatabaseImpl(std::string path);
   void ProcessGroup(std::span<CommitRequest* const> requests);
@@ -96,6 +106,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Status FinishIntents();
   Status SyncEverything();
   void RunClock();
+  Status CheckNameIsFree(std::string_view name) const;
   // Leader: a change of the catalog, durable when it returns.
   Status CommitCatalog(storage::StoreBatch* batch);
   void CollectGarbage();

@@ -2,6 +2,11 @@
 
 #include <vdb/limits.h>
 
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+#include <vector>
+
 #include "vdb/db/commit_group.h"
 #include "vdb/db/database_impl.h"
 #include "vdb/util/status_macros.h"
@@ -33,7 +38,15 @@ void DatabaseImpl::ProcessGroup(std::span<CommitRequest* const> requests) {
 Status DatabaseImpl::Commit(CommitRequest* request) {
   VDB_RETURN_IF_ERROR(CheckUsable());
   VDB_RETURN_IF_ERROR(CheckWritable());
-  queue_.Run(request);
+  {
+    // Collections whose next generation is being built make their writers wait here, not in the queue.
+    std::set<CollectionImpl*> collections;
+    for (const Mutation& mutation : request->mutations) collections.insert(mutation.collection);
+    if (request->filter_delete) collections.insert(request->filter_delete->collection);
+    std::vector<std::shared_lock<std::shared_mutex>> writing;
+    for (CollectionImpl* collection : collections) writing.emplace_back(collection->write_gate());
+    queue_.Run(request);
+  }
   VDB_RETURN_IF_ERROR(request->status);
   const CollectionImpl* last = nullptr;
   for (const Mutation& mutation : request->mutations) {

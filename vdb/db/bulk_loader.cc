@@ -1,0 +1,147 @@
+// The public BulkLoader, and Compact: both build a generation and switch to it.
+
+#include <vdb/bulk_loader.h>
+
+#include <new>
+#include <shared_mutex>
+
+#include "vdb/db/database_impl.h"
+#include "vdb/db/generation_builder.h"
+#include "vdb/db/validation.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb {
+namespace {
+
+constexpr std::size_t kCompactRows = 1'000;  // records read and added at a time
+
+}  // namespace
+
+class BulkLoaderImpl {
+ public:
+  BulkLoaderImpl(std::shared_ptr<DatabaseImpl> database, std::shared_ptr<CollectionImpl> shape)
+      : database_(std::move(database)), shape_(std::move(shape)) {}
+
+  std::shared_ptr<DatabaseImpl> database_;
+  std::shared_ptr<CollectionImpl> shape_;  // validates records; the collection itself when it is replaced
+  bool replaces_ = false;
+  std::unique_lock<std::shared_mutex> write_lock_;  // of the collection being replaced
+  std::unique_ptr<GenerationBuilder> builder_;
+};
+
+BulkLoader::BulkLoader(std::unique_ptr<BulkLoaderImpl> impl) : impl_(std::move(impl)) {}
+BulkLoader::BulkLoader(BulkLoader&&) noexcept = default;
+BulkLoader& BulkLoader::operator=(BulkLoader&&) noexcept = default;
+BulkLoader::~BulkLoader() = default;
+
+Result<BulkLoader> BulkLoader::Begin(Database* database, std::string_view name, BulkMode mode,
+                                     const CollectionOptions& options) {
+  const std::shared_ptr<DatabaseImpl>& db = database->impl_;
+  const DatabaseImpl::Operation operation(db.get());
+  VDB_RETURN_IF_ERROR(operation.status());
+  storage::CollectionSchema schema;
+  std::shared_ptr<CollectionImpl> shape;
+  if (mode == BulkMode::kReplace) {
+    VDB_ASSIGN_OR_RETURN(shape, db->OpenCollection(name));
+  } else {
+    VDB_ASSIGN_OR_RETURN(schema, db->ReserveSchema(name, options));
+    shape = std::make_shared<CollectionImpl>(db.get(), schema);
+  }
+  auto impl = std::make_unique<BulkLoaderImpl>(db, std::move(shape));
+  impl->replaces_ = mode == BulkMode::kReplace;
+  if (impl->replaces_) {
+    impl->write_lock_ = std::unique_lock(impl->shape_->write_gate());
+    VDB_ASSIGN_OR_RETURN(schema, db->NextGenerationSchema(*impl->shape_));
+  }
+  VDB_ASSIGN_OR_RETURN(impl->builder_, GenerationBuilder::Begin(db, std::move(schema)));
+  return BulkLoader(std::move(impl));
+}
+
+Status BulkLoader::Add(std::span<const RecordView> records) {
+  const DatabaseImpl::Operation operation(impl_->database_.get());
+  VDB_RETURN_IF_ERROR(operation.status());
+  try {
+    std::vector<Mutation> mutations(records.size());
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      VDB_RETURN_IF_ERROR(impl_->shape_->PrepareUpsert(records[i], &mutations[i]));
+    }
+    return impl_->builder_->Add(mutations);
+  } catch (const std::bad_alloc&) {
+    return ResourceExhaustedError("out of memory in a bulk load; the collection is as it was");
+  }
+}
+
+Result<Collection> BulkLoader::Finish(const BulkProgress& progress) {
+  const DatabaseImpl::Operation operation(impl_->database_.get());
+  VDB_RETURN_IF_ERROR(operation.status());
+  const std::string name = impl_->shape_->name();
+  try {
+    VDB_RETURN_IF_ERROR(impl_->builder_->Build(progress));
+    if (impl_->replaces_) {
+      VDB_RETURN_IF_ERROR(impl_->shape_->SwitchTo(impl_->builder_.get()));
+      impl_->write_lock_.unlock();
+    } else {
+      VDB_RETURN_IF_ERROR(impl_->database_->InstallNew(impl_->builder_.get()));
+    }
+    impl_->builder_.reset();
+  } catch (const std::bad_alloc&) {
+    return ResourceExhaustedError("out of memory in a bulk load; the collection is as it was");
+  }
+  Database database(impl_->database_);
+  return database.OpenCollection(name);
+}
+
+Status CollectionImpl::SwitchTo(GenerationBuilder* builder) {
+  MutexLock publishing(&publish_mutex_);
+  MutexLock linking(&link_mutex_);
+  return database_.RunExclusive([&]() -> Status {
+    VDB_RETURN_IF_ERROR(CheckUsable());
+    VDB_RETURN_IF_ERROR(database_.CheckWritable());
+    std::shared_ptr<Generation> old = writer_generation_;
+    VDB_RETURN_IF_ERROR(builder->Install(old->key));
+    // Old Views keep their own generation with its own clock.
+    SwapView(builder->generation());
+    SetPublished(builder->files());
+    database_.SetSchema(builder->schema());
+    database_.RetireGeneration(std::move(old));
+    return OkStatus();
+  });
+}
+
+Status CollectionImpl::Compact() {
+  VDB_RETURN_IF_ERROR(CheckUsable());
+  VDB_RETURN_IF_ERROR(database_.CheckWritable());
+  const std::unique_lock<std::shared_mutex> writing(write_gate_);
+  VDB_ASSIGN_OR_RETURN(const storage::CollectionSchema schema, database_.NextGenerationSchema(*this));
+  VDB_ASSIGN_OR_RETURN(const std::unique_ptr<GenerationBuilder> builder,
+                       GenerationBuilder::Begin(database_.shared_from_this(), schema));
+  VDB_ASSIGN_OR_RETURN(Scanner scanner, Scan({.with_vector = true}));
+  for (bool more = true; more;) {
+    std::vector<Record> records;
+    while (records.size() < kCompactRows && more) {
+      VDB_ASSIGN_OR_RETURN(std::optional<Record> record, scanner.Next());
+      more = record.has_value();
+      if (more) records.push_back(*std::move(record));
+    }
+    std::vector<Mutation> mutations(records.size());
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      VDB_RETURN_IF_ERROR(PrepareUpsert({records[i].id, records[i].vector, records[i].payload}, &mutations[i]));
+    }
+    VDB_RETURN_IF_ERROR(builder->Add(mutations));
+  }
+  VDB_RETURN_IF_ERROR(builder->Build({}));
+  return SwitchTo(builder.get());
+}
+
+Status Collection::Compact() {
+  const DatabaseImpl::Operation operation(&impl_->database());
+  VDB_RETURN_IF_ERROR(operation.status());
+  try {
+    return impl_->Compact();
+  } catch (const std::bad_alloc&) {
+    return ResourceExhaustedError("out of memory while compacting; the collection is as it was");
+  }
+}
+
+}  // namespace vdb
