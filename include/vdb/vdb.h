@@ -7,6 +7,7 @@
 #include <vdb/database.h>
 #include <vdb/filter.h>
 #include <vdb/limits.h>
+#include <vdb/repair.h>
 #include <vdb/search.h>
 #include <vdb/status.h>
 #include <vdb/types.h>

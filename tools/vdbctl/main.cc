@@ -1,0 +1,133 @@
+// vdbctl: administration of a vdb database from the command line.
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+
+#include "tools/vdbctl/commands.h"
+
+namespace vdb::tools {
+namespace {
+
+constexpr int kExitUsage = 2;
+
+constexpr const char* kFooter = R"(
+Filters read like SQL's WHERE: "lang = 'en' AND year >= 2020 AND tags CONTAINS 'x'"; $1, $2, ... stand for --bind values.
+Exit status: 0 done; 1 failed; 2 wrong usage or input; 3 not found; 4 data loss; 5 in use, closed or read-only;
+6 exists already; 7 no space or beyond a limit. Errors go to stderr.)";
+
+using Command = int (*)(const Arguments&);
+
+class CommandLine {
+ public:
+  CommandLine() : app_("Administers a vdb database.", "vdbctl") {
+    app_.require_subcommand(1);
+    app_.footer(kFooter);
+    AddAdministration();
+    AddRecords();
+    AddQueries();
+  }
+
+  int Run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app_.exit(error) == 0 ? 0 : kExitUsage;
+    }
+    return chosen_(arguments_);
+  }
+
+ private:
+  // A subcommand with its database, and its collection unless it is optional.
+  CLI::App* Add(const std::string& name, const std::string& description, Command command, bool needs_collection) {
+    CLI::App* sub = app_.add_subcommand(name, description);
+    sub->add_option("database", arguments_.database, "Folder of the database")->required();
+    CLI::Option* collection = sub->add_option("collection", arguments_.collection, "Name of the collection");
+    if (needs_collection) collection->required();
+    sub->add_flag("--json", arguments_.json, "Print JSON");
+    sub->callback([this, command] { chosen_ = command; });
+    return sub;
+  }
+
+  void AddFilter(CLI::App* sub) {
+    sub->add_option("--filter", arguments_.filter, "Which records");
+    sub->add_option("--bind", arguments_.bind, "JSON values of $1, $2, ...");
+  }
+
+  void AddVector(CLI::App* sub) {
+    sub->add_option("--vector", arguments_.vector, "A JSON array");
+    sub->add_option("--vector-file", arguments_.vector_file, "FILE:ROW of a .npy, .fvecs, .bvecs or .jsonl file");
+  }
+
+  void AddAdministration() {
+    static const std::map<std::string, Metric> kMetrics = {
+        {"l2", Metric::kL2Squared}, {"ip", Metric::kInnerProduct}, {"cosine", Metric::kCosine}};
+    CLI::App* create = Add("create", "Make a collection, and the database if there is none", Create, true);
+    create->add_option("--dim", arguments_.options.dim, "Components per vector")->required();
+    create->add_option("--metric", arguments_.options.metric, "l2, ip or cosine")
+        ->transform(CLI::CheckedTransformer(kMetrics, CLI::ignore_case));
+    create->add_option("--m", arguments_.options.m, "Links per node (HNSW's M)")->capture_default_str();
+    create->add_option("--ef-construction", arguments_.options.ef_construction, "Candidates while linking")
+        ->capture_default_str();
+    CLI::App* collections = app_.add_subcommand("collections", "List the collections");
+    collections->add_option("database", arguments_.database, "Folder of the database")->required();
+    collections->add_flag("--json", arguments_.json, "Print JSON");
+    collections->callback([this] { chosen_ = Collections; });
+    Add("info", "Show a collection's size, memory and state", Info, false);
+    Add("verify", "Read everything and compare it", Verify, false);
+    Add("compact", "Rewrite a collection without its dead records", Compact, true);
+    Add("drop", "Remove a collection", Drop, true);
+    CLI::App* repair = app_.add_subcommand("repair", "Make a readable copy of a damaged database, or accept a loss");
+    repair->add_option("database", arguments_.database, "Folder of the database")->required();
+    repair->add_option("target", arguments_.target, "New folder for the repaired copy");
+    repair->add_flag("--accept-loss", arguments_.accept_loss, "Go on, in place, without the commits that are missing");
+    repair->add_flag("--json", arguments_.json, "Print JSON");
+    repair->callback([this] { chosen_ = Repair; });
+  }
+
+  void AddRecords() {
+    CLI::App* put = Add("put", "Write a record, or JSON lines {id, vector, payload} from stdin", Put, true);
+    put->add_option("--id", arguments_.id, "Id of the record; without it, records come from stdin");
+    put->add_option("--payload", arguments_.payload, "A JSON object");
+    AddVector(put);
+    CLI::App* get = Add("get", "Show records by id", Get, true);
+    get->add_option("ids", arguments_.ids, "Ids")->required();
+    get->add_flag("--with-vector", arguments_.with_vector, "Show vectors, too");
+    CLI::App* remove = Add("delete", "Remove records by id or by filter", Delete, true);
+    remove->add_option("ids", arguments_.ids, "Ids");
+    AddFilter(remove);
+  }
+
+  void AddQueries() {
+    AddFilter(Add("count", "Count records", Count, true));
+    for (const auto& [name, description, command] :
+         {std::tuple{"search", "Find the nearest records", &Search},
+          std::tuple{"explain", "Show how a search is answered, estimates beside actuals", &Explain}}) {
+      CLI::App* search = Add(name, description, command, true);
+      AddVector(search);
+      search->add_option("--id", arguments_.id, "Search near this record");
+      search->add_option("-k", arguments_.k, "Hits wanted")->capture_default_str();
+      AddFilter(search);
+      search->add_option("--ef", arguments_.ef, "Candidates kept; more is slower and finds more");
+      search->add_flag("--exact", arguments_.exact, "Score every matching record");
+      search->add_flag("--with-vector", arguments_.with_vector, "Show vectors, too (JSON)");
+      search->add_option("--fields", arguments_.fields, "Payload members to show");
+    }
+    CLI::App* scan = Add("scan", "Print records as JSON lines, in the order of writing", Scan, true);
+    AddFilter(scan);
+    scan->add_option("--prefix", arguments_.prefix, "Only ids that begin so");
+    scan->add_option("--limit", arguments_.limit, "At most so many");
+    scan->add_flag("--with-vector", arguments_.with_vector, "With vectors");
+  }
+
+  CLI::App app_;
+  Arguments arguments_;
+  Command chosen_ = nullptr;
+};
+
+}  // namespace
+}  // namespace vdb::tools
+
+int main(int argc, char** argv) {
+  return vdb::tools::CommandLine().Run(argc, argv);
+}

@@ -1,0 +1,147 @@
+#include "tools/vdbctl/output.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tools/lib/json_text.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb::tools {
+namespace {
+
+constexpr std::size_t kDefaultWidth = 100;
+
+std::size_t TerminalWidth() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20) return size.ws_col;
+  return kDefaultWidth;
+}
+
+bool BeginsCharacter(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+}
+
+std::size_t Characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), BeginsCharacter));
+}
+
+std::string Format(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), format, value);
+  return text;
+}
+
+std::string DetailsJson(const PlanDetails& d) {
+  return StrCat("\"live_rows\": ", d.live_rows, ", \"matches\": ", d.matches, ", \"rechecked\": ", d.rechecked,
+                ", \"tail_rows\": ", d.tail_rows, ", \"estimated_exact_ns\": ", Format("%.0f", d.estimated_exact_ns),
+                ", \"estimated_sweep_ns\": ", Format("%.0f", d.estimated_sweep_ns),
+                ", \"estimated_distances\": ", d.estimated_distances, ", \"distances\": ", d.distances,
+                ", \"visited\": ", d.visited, ", \"fell_back\": ", d.fell_back ? "true" : "false",
+                ", \"filter_us\": ", Format("%.1f", d.filter_us), ", \"search_us\": ", Format("%.1f", d.search_us),
+                ", \"total_us\": ", Format("%.1f", d.total_us));
+}
+
+std::string PlanJson(PlanKind plan, bool exact, bool complete, std::string_view why) {
+  return StrCat("\"plan\": ", Quote(PlanName(plan)), ", \"exact\": ", exact ? "true" : "false",
+                ", \"complete\": ", complete ? "true" : "false", ", \"why\": ", Quote(why));
+}
+
+}  // namespace
+
+std::string Cut(std::string_view text, std::size_t width) {
+  if (Characters(text) <= width) return std::string(text);
+  std::size_t characters = 0;
+  std::size_t end = 0;
+  for (; end < text.size(); ++end) {
+    if (BeginsCharacter(text[end]) && ++characters > width - 1) break;
+  }
+  return StrCat(text.substr(0, end), "…");
+}
+
+void PrintTable(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths(head.size());
+  for (std::size_t c = 0; c < head.size(); ++c) {
+    widths[c] = Characters(head[c]);
+    for (const auto& row : rows) widths[c] = std::max(widths[c], Characters(row[c]));
+  }
+  std::size_t used = 0;
+  for (std::size_t c = 0; c + 1 < widths.size(); ++c) used += widths[c] + 2;
+  const std::size_t rest = std::max<std::size_t>(20, TerminalWidth() - std::min(used, TerminalWidth()));
+  const auto print = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      if (c + 1 == row.size()) {
+        line += Cut(row[c], rest);
+      } else {
+        line += row[c] + std::string(widths[c] - Characters(row[c]) + 2, ' ');
+      }
+    }
+    std::printf("%s\n", line.c_str());
+  };
+  print(head);
+  for (const auto& row : rows) print(row);
+}
+
+std::string VectorJson(const std::vector<float>& vector) {
+  std::string json = "[";
+  for (const float component : vector) {
+    if (json.size() > 1) json += ", ";
+    json += Format("%.9g", component);
+  }
+  return json + "]";
+}
+
+std::string RecordJson(const Record& record) {
+  std::string json = StrCat("{\"id\": ", Quote(record.id));
+  if (!record.payload.empty()) json += StrCat(", \"payload\": ", record.payload);
+  if (!record.vector.empty()) json += StrCat(", \"vector\": ", VectorJson(record.vector));
+  return json + "}";
+}
+
+std::string SearchResultJson(const SearchResult& result) {
+  std::string json = "{\"hits\": [";
+  for (const Hit& hit : result.hits) {
+    if (json.back() != '[') json += ", ";
+    json += StrCat("{\"id\": ", Quote(hit.id), ", \"distance\": ", Format("%.9g", hit.distance));
+    if (!hit.payload.empty()) json += StrCat(", \"payload\": ", hit.payload);
+    if (!hit.vector.empty()) json += StrCat(", \"vector\": ", VectorJson(hit.vector));
+    json += "}";
+  }
+  return StrCat(json, "], ", PlanJson(result.plan, result.exact, result.complete, result.why), ", ",
+                DetailsJson(result.details), "}");
+}
+
+std::string ExplanationJson(const Explanation& explanation) {
+  std::string json =
+      StrCat("{", PlanJson(explanation.plan, explanation.exact, explanation.complete, explanation.why),
+             ", \"filter\": ", Quote(explanation.filter), ", \"hits\": ", explanation.hits, ", \"notes\": [");
+  for (const std::string& note : explanation.notes) json += StrCat(json.back() == '[' ? "" : ", ", Quote(note));
+  return StrCat(json, "], ", DetailsJson(explanation.details), "}");
+}
+
+std::string StatsJson(const CollectionStats& s) {
+  return StrCat("{\"name\": ", Quote(s.name), ", \"dim\": ", s.options.dim,
+                ", \"metric\": ", Quote(MetricName(s.options.metric)), ", \"m\": ", s.options.m,
+                ", \"ef_construction\": ", s.options.ef_construction, ", \"records\": ", s.records,
+                ", \"slots\": ", s.slots, ", \"linked\": ", s.linked, ", \"published\": ", s.published,
+                ", \"generation\": ", s.generation, ", \"verifying\": ", s.verifying ? "true" : "false",
+                ", \"damage\": ", Quote(s.damage), ", \"publish_error\": ", Quote(s.publish_error),
+                ", \"anonymous_bytes\": ", s.anonymous_bytes, ", \"mapped_bytes\": ", s.mapped_bytes,
+                ", \"paths\": ", s.paths, ", \"unindexed_rows\": ", s.unindexed_rows, "}");
+}
+
+std::string Bytes(std::uint64_t bytes) {
+  if (bytes < 1'000'000) return Format("%.1f kB", static_cast<double>(bytes) / 1e3);
+  if (bytes < 1'000'000'000) return Format("%.1f MB", static_cast<double>(bytes) / 1e6);
+  return Format("%.2f GB", static_cast<double>(bytes) / 1e9);
+}
+
+std::string Micros(double us) {
+  if (us < 1'000) return Format("%.0f us", us);
+  return Format("%.1f ms", us / 1'000);
+}
+
+}  // namespace vdb::tools

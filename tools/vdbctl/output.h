@@ -1,0 +1,36 @@
+// What vdbctl prints: tables for people, JSON for programs.
+//
+// Thread safety: writes to stdout; one thread.
+#ifndef VDB_TOOLS_VDBCTL_OUTPUT_H_
+#define VDB_TOOLS_VDBCTL_OUTPUT_H_
+
+#include <vdb/vdb.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vdb::tools {
+
+// Columns as wide as their widest cell; the last one is cut to the terminal's width (100 where there is none).
+void PrintTable(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+
+// text cut to `width` characters of UTF-8, with an ellipsis.
+std::string Cut(std::string_view text, std::size_t width);
+
+// Components as a JSON array.
+std::string VectorJson(const std::vector<float>& vector);
+
+std::string RecordJson(const Record& record);
+std::string SearchResultJson(const SearchResult& result);
+std::string ExplanationJson(const Explanation& explanation);
+std::string StatsJson(const CollectionStats& stats);
+
+// "1.5 MB".
+std::string Bytes(std::uint64_t bytes);
+// "834 us", "12.3 ms".
+std::string Micros(double us);
+
+}  // namespace vdb::tools
+
+#endif  // VDB_TOOLS_VDBCTL_OUTPUT_H_

@@ -1,0 +1,20 @@
+// Mending a store: RocksDB's repair, then a store whose parts agree again.
+//
+// Thread safety: free function; nobody else has the store open.
+#ifndef VDB_STORAGE_STORE_REPAIR_H_
+#define VDB_STORAGE_STORE_REPAIR_H_
+
+#include <vdb/repair.h>
+#include <vdb/status.h>
+
+#include <string>
+
+namespace vdb::storage {
+
+// Rebuilds the store in the folder from what its files still hold, in place: of each collection's current generation
+// the records that have id entry and vector stay, everything else goes, counters follow, published files are forgotten.
+Result<RepairReport> RepairStore(const std::string& path);
+
+}  // namespace vdb::storage
+
+#endif  // VDB_STORAGE_STORE_REPAIR_H_
