@@ -22,8 +22,18 @@ struct OpenOptions {
   bool create_if_missing = true;
   // Threads for indexing and batches. 0: one per processor.
   std::size_t threads = 0;
+  // Bytes that writes may take in memory before they are written out, [1 MiB, 4 GiB]. Less means shorter replay at open
+  // and more writing.
+  std::size_t memtable_bytes = std::size_t{64} << 20;
   // Open for writing although acknowledged data is missing (DataLoss otherwise): what is there becomes the truth.
   bool accept_data_loss = false;
+};
+
+struct DatabaseStats {
+  std::uint64_t commit_seq = 0;       // commits since the database was made
+  std::uint64_t commit_groups = 0;    // since open: groups written, each with one write of the store
+  std::uint64_t commit_requests = 0;  // since open: calls in them; more than groups where writers shared one
+  std::uint64_t flushes = 0;          // since open: memtables written out
 };
 
 // Thread safety: safe from many threads. A handle is a cheap reference; the database closes when Close is called or
@@ -47,7 +57,10 @@ class Database {
   // Applies a batch: durable all or nothing; a search sees it whole per collection.
   Status Write(const WriteBatch& batch, const WriteOptions& options = {});
 
-  // Waits for calls that are under way, syncs and closes. Every handle fails from then on. Ok when closed already.
+  Result<DatabaseStats> Stats() const;
+
+  // Waits for calls that are under way, publishes what is worth it, syncs and closes. Every handle fails from then on.
+  // Ok when closed already.
   Status Close();
 
   // Whether this handle may write, and if not, why.

@@ -1,18 +1,26 @@
-# Sizes and guards. -DROOT=<checkout>. A file has at most 500 lines; a header's guard is its path. Function lengths are
-# checked by clang-tidy (readability-function-size).
+# Sizes, guards and names. -DROOT=<checkout>. A file has at most 500 lines; a header's guard is its path; files are named
+# in lower case, without words that say nothing. functions.awk looks at functions.
 
 cmake_minimum_required(VERSION 3.25)
 
 set(max_lines 500)
+set(empty_words "manager|helper|helpers|utils|common|misc")
 set(problems "")
 file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/vdb/*.h" "${ROOT}/vdb/*.cc" "${ROOT}/include/*.h" "${ROOT}/tools/*.h"
-     "${ROOT}/tools/*.cc" "${ROOT}/examples/*.cc" "${ROOT}/bench/*.cc" "${ROOT}/tests/*.cc" "${ROOT}/tests/*.h")
+     "${ROOT}/tools/*.cc" "${ROOT}/examples/*.cc" "${ROOT}/bench/*.h" "${ROOT}/bench/*.cc" "${ROOT}/tests/*.cc"
+     "${ROOT}/tests/*.h")
 foreach(file IN LISTS files)
   file(READ "${ROOT}/${file}" contents)
   string(REGEX MATCHALL "\n" newlines "${contents}")
   list(LENGTH newlines lines)
   if(lines GREATER max_lines)
     string(APPEND problems "\n  ${file} has ${lines} lines; at most ${max_lines}")
+  endif()
+  if(file MATCHES "[^a-z0-9_/.]" OR file MATCHES "(^|[/_])(${empty_words})[_.]")
+    string(APPEND problems "\n  ${file}: wanted a name in lower_case that says what is in it")
+  endif()
+  if(contents MATCHES "(class|struct) ([A-Za-z0-9]*(Manager|Helper|Utils))[ :;{]")
+    string(APPEND problems "\n  ${file}: ${CMAKE_MATCH_2} does not say what it is")
   endif()
   if(file MATCHES "\\.h$")
     string(REGEX REPLACE "^include/" "" guard "${file}")
@@ -25,6 +33,18 @@ foreach(file IN LISTS files)
     endif()
   endif()
 endforeach()
-if(problems)
-  message(FATAL_ERROR "sizes and guards:${problems}")
+
+if(files)
+  execute_process(COMMAND awk -f "${CMAKE_CURRENT_LIST_DIR}/functions.awk" ${files} WORKING_DIRECTORY "${ROOT}"
+                  RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    string(REGEX REPLACE "\n([^\n])" "\n  \\1" output "${output}")
+    string(APPEND problems "\n  ${output}")
+  endif()
 endif()
+
+if(problems)
+  message(FATAL_ERROR "sizes, guards and names:${problems}")
+endif()
+list(LENGTH files count)
+message(STATUS "${count} files")

@@ -72,6 +72,10 @@ Status Database::Write(const WriteBatch& batch, const WriteOptions& options) {
   return Guarded(impl_.get(), [&] { return impl_->Write(batch, options); });
 }
 
+Result<DatabaseStats> Database::Stats() const {
+  return Guarded(impl_.get(), [&]() -> Result<DatabaseStats> { return impl_->Stats(); });
+}
+
 Status Database::Close() {
   return impl_->Close();
 }

@@ -43,6 +43,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Status DropCollection(std::string_view name);
   Result<std::vector<std::string>> ListCollections() const;
   Status Write(const WriteBatch& batch, const WriteOptions& options);
+  DatabaseStats Stats();
   Status Close();
 
   // FailedPrecondition when closed or in a forked child.

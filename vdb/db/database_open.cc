@@ -17,6 +17,8 @@ namespace vdb {
 namespace {
 
 constexpr std::chrono::milliseconds kClockPeriod{1000};
+constexpr std::size_t kMinMemtableBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxMemtableBytes = std::size_t{4} << 30;
 
 // Names in the folder; FORMAT.md §1.
 std::string StampPath(const std::string& path) {
@@ -76,6 +78,10 @@ DatabaseImpl::DatabaseImpl(std::string path)
     : path_(std::move(path)), queue_([this](std::span<CommitRequest* const> requests) { ProcessGroup(requests); }) {}
 
 Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::Open(const std::string& path, const OpenOptions& options) {
+  if (options.memtable_bytes < kMinMemtableBytes || options.memtable_bytes > kMaxMemtableBytes) {
+    return InvalidArgumentError(StrCat("memtable_bytes is ", options.memtable_bytes, "; wanted ", kMinMemtableBytes,
+                                       " to ", kMaxMemtableBytes));
+  }
   VDB_RETURN_IF_ERROR(CheckFolder(path, options));
   std::shared_ptr<DatabaseImpl> database(new DatabaseImpl(path));
   VDB_RETURN_IF_ERROR(database->OpenFiles(options));
@@ -88,7 +94,11 @@ Status DatabaseImpl::OpenFiles(const OpenOptions& options) {
   VDB_ASSIGN_OR_RETURN(const storage::StampState stamp, storage::ReadFormatStamp(StampPath(path_)));
   if (stamp != storage::StampState::kCurrent) VDB_RETURN_IF_ERROR(storage::WriteFormatStamp(StampPath(path_)));
   VDB_RETURN_IF_ERROR(storage::LinkRescueFiles(StorePath(path_), RescuePath(path_)));
-  Result<std::unique_ptr<storage::Store>> store = storage::Store::Open(StorePath(path_), storage::StoreOptions());
+  const storage::StoreOptions store_options{.memtable_bytes = options.memtable_bytes,
+                                            .block_cache_bytes = std::size_t{64} << 20,
+                                            .wal_bytes = options.memtable_bytes,
+                                            .check_consistency = true};
+  Result<std::unique_ptr<storage::Store>> store = storage::Store::Open(StorePath(path_), store_options);
   if (!store.ok()) {
     return Status(store.status().code(), StrCat(store.status().message(), ". Make a readable copy with: vdbctl repair ",
                                                 path_, " NEW_FOLDER"));

@@ -56,6 +56,19 @@ Status DatabaseImpl::Commit(CommitRequest* request) {
   return OkStatus();
 }
 
+DatabaseStats DatabaseImpl::Stats() {
+  DatabaseStats stats;
+  // commit_seq belongs to the queue's leader.
+  static_cast<void>(RunExclusive([&] {
+    stats.commit_seq = commit_seq_;
+    return OkStatus();
+  }));
+  stats.commit_groups = queue_.groups();
+  stats.commit_requests = queue_.requests();
+  stats.flushes = store_->flushes();
+  return stats;
+}
+
 Status DatabaseImpl::RunExclusive(std::function<Status()> work) {
   CommitRequest request;
   request.exclusive = std::move(work);

@@ -1,4 +1,4 @@
-// The bytes of a field index's file: shared by writer and reader. FORMAT-fields.md says what each means.
+// The bytes of a field index's file: shared by writer and reader. vdb/storage/FORMAT.md §8 says what each means.
 //
 // Thread safety: constants and plain records.
 #ifndef VDB_FIELDS_FIELD_FILE_H_

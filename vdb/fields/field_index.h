@@ -1,6 +1,6 @@
 // The field index of one collection generation: payloads as columns by path, and ids by slot.
 //
-// State: derived from the store's records; written to and read from one file (FORMAT-fields.md).
+// State: derived from the store's records; written to and read from one file (vdb/storage/FORMAT.md §8).
 // Thread safety: one writer at a time (Write, ids().Write), slots in order, each past the committed count of every
 // reader; a slot whose commit failed may be written again. Everything const runs beside it from any thread, for slots
 // below a committed count that the reader loaded with acquire. Find and Paths take a short lock.

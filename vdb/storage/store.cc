@@ -219,6 +219,15 @@ Status Store::Flush() {
   return FromRocks("flushing the store", rep_->db->Flush(rocksdb::FlushOptions(), families));
 }
 
+Status Store::CompactEverything() {
+  rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  for (rocksdb::ColumnFamilyHandle* family : rep_->families) {
+    VDB_RETURN_IF_ERROR(FromRocks("compacting the store", rep_->db->CompactRange(options, family, nullptr, nullptr)));
+  }
+  return OkStatus();
+}
+
 Status Store::VerifyChecksums() const {
   VDB_RETURN_IF_ERROR(FromRocks("verifying blocks of the store", rep_->db->VerifyChecksum()));
   return FromRocks("verifying files of the store", rep_->db->VerifyFileChecksums(rocksdb::ReadOptions()));

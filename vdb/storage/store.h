@@ -28,6 +28,8 @@ struct StoreOptions {
   std::size_t block_cache_bytes = std::size_t{64} << 20;
   // Logs are kept below this many bytes, so that replay at open stays short.
   std::size_t wal_bytes = std::size_t{64} << 20;
+  // Off only while a store is repaired.
+  bool check_consistency = true;
 };
 
 // One atomic write over every column family.
@@ -144,6 +146,8 @@ class Store {
   Status Ingest(const IngestFiles& files);
   // Writes memtables out and waits.
   Status Flush();
+  // Merges all files of every column family.
+  Status CompactEverything();
   // Reads every block of every file and compares checksums.
   Status VerifyChecksums() const;
   // Files of memtables written out since open.

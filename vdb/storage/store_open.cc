@@ -101,6 +101,7 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const StoreO
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (std::uint32_t f = 0; f < kFamilyCount; ++f) {
     descriptors.emplace_back(kFamilyNames[f], FamilyOptions(static_cast<Family>(f), cache));
+    descriptors.back().options.force_consistency_checks = options.check_consistency;
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;

@@ -5,22 +5,55 @@
 #include <vector>
 
 #include "vdb/storage/rocksdb_rep.h"
+#include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
 
 namespace vdb::storage {
 namespace {
 
+constexpr std::uint64_t kMaxCurrentBytes = 4'096;
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 
+// CURRENT names the MANIFEST in use. If it names none that is there, it is written anew for the newest one; returns
+// whether it was.
+Result<bool> RestoreCurrent(const std::string& path) {
+  const std::string current = path + "/CURRENT";
+  if (PathExists(current)) {
+    VDB_ASSIGN_OR_RETURN(const std::string named, ReadWholeFile(current, kMaxCurrentBytes));
+    if (named.ends_with('\n') && PathExists(StrCat(path, "/", named.substr(0, named.size() - 1)))) return false;
+  }
+  VDB_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(path));
+  std::string newest;
+  for (const std::string& name : names) {
+    if (name.starts_with("MANIFEST-") && name > newest) newest = name;
+  }
+  if (newest.empty()) return false;
+  VDB_RETURN_IF_ERROR(ReplaceFile(current, newest + "\n"));
+  return true;
+}
+
+// RocksDB's own repair: every table file that can be read becomes part of a new MANIFEST.
 Status RebuildFiles(const std::string& path) {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (std::uint32_t f = 0; f < kFamilyCount; ++f) {
-    families.emplace_back(kFamilyNames[f], FamilyOptions(static_cast<Family>(f), nullptr));
+    rocksdb::ColumnFamilyOptions family = FamilyOptions(static_cast<Family>(f), nullptr);
+    family.force_consistency_checks = false;  // files that a compaction had replaced come back beside their successors
+    families.emplace_back(kFamilyNames[f], family);
   }
   return FromRocks(StrCat("RocksDB cannot repair ", path), rocksdb::RepairDB(path, options, families));
+}
+
+// Removes logs, and the tables that are not among `tables`: a failed repair has made them of the logs.
+Status RemoveLogs(const std::string& path, const std::vector<std::string>& tables) {
+  VDB_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(path));
+  for (const std::string& name : names) {
+    const bool is_made = name.ends_with(".sst") && !std::binary_search(tables.begin(), tables.end(), name);
+    if (name.ends_with(".log") || is_made) VDB_RETURN_IF_ERROR(RemoveTree(StrCat(path, "/", name)));
+  }
+  return OkStatus();
 }
 
 // Keeps what is whole of one generation.
@@ -84,8 +117,25 @@ Status Reconcile(Store* store, GenerationKey key, RepairReport* report) {
 
 Result<RepairReport> RepairStore(const std::string& path) {
   RepairReport report;
-  VDB_RETURN_IF_ERROR(RebuildFiles(path));
-  VDB_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, Store::Open(path, StoreOptions()));
+  VDB_ASSIGN_OR_RETURN(const bool restored, RestoreCurrent(path));
+  Result<std::unique_ptr<Store>> opened = DataLossError("not tried");
+  if (restored) opened = Store::Open(path, StoreOptions());
+  if (!opened.ok()) {
+    VDB_ASSIGN_OR_RETURN(const std::vector<std::string> before, ListDirectory(path));
+    if (!RebuildFiles(path).ok()) {
+      // A log whose writes are in table files, too, becomes a second table with the same sequence numbers, which
+      // RocksDB refuses. Without logs, what was flushed comes back.
+      VDB_RETURN_IF_ERROR(RemoveLogs(path, before));
+      VDB_RETURN_IF_ERROR(RebuildFiles(path));
+    }
+    StoreOptions lenient;
+    lenient.check_consistency = false;
+    opened = Store::Open(path, lenient);
+    VDB_RETURN_IF_ERROR(opened.status());
+    // Merges what overlaps, so that the store passes its checks again.
+    VDB_RETURN_IF_ERROR((*opened)->CompactEverything());
+  }
+  const std::unique_ptr<Store> store = *std::move(opened);
   VDB_ASSIGN_OR_RETURN(const std::vector<CollectionSchema> schemas, store->Schemas());
   std::uint32_t next = 1;
   for (const CollectionSchema& schema : schemas) {
