@@ -239,6 +239,7 @@ class FieldFileReader {
   }
 
   // Whether a cell's tag is known and what it refers to exists.
+  // 6 parameters: one cell, and what it may point to.
   static bool CellIsSound(const ColumnRecord& record, const Cells& cells, std::uint64_t i, bool element,
                           std::uint64_t codes, std::uint64_t words) {
     switch (static_cast<CellTag>(cells.tags[i])) {

@@ -60,6 +60,7 @@ class Scorer {
 
 }  // namespace
 
+// 8 parameters: the parts of one View and one query, on the hot path, each by reference.
 std::uint64_t ScanRange(const VectorView& vectors, const DistanceFunction& distance, const float* query,
                         const Deaths& deaths, Clock clock, const Bitset* matches, SlotRange range,
                         NearestList* nearest) {

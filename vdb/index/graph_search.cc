@@ -4,6 +4,7 @@
 
 namespace vdb {
 
+// 7 parameters: the parts of one View and one query, on the hot path, each by reference.
 GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, const DistanceFunction& distance,
                               const float* query, const GraphSearchOptions& options, const Deaths& deaths,
                               Clock clock) {

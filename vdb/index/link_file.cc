@@ -118,6 +118,7 @@ class Reader {
 };
 
 // Links of a node, without the padding that is its own slot; false if one is no node of that level.
+// 6 parameters: one node of one level, and where its links go.
 bool TakeLinks(const Graph& graph, std::uint32_t slot, std::uint32_t level, std::span<const std::uint32_t> words,
                std::uint32_t linked, std::vector<std::uint32_t>* links) {
   links->clear();

@@ -52,6 +52,7 @@ struct WalkCounts {
 };
 
 // The nearest node on the greedy path from `entry` down to above `level`.
+// 6 parameters: inlined into each walk; a struct of them would only be taken apart again.
 template <typename Codes>
 ScoredSlot Descend(const Graph& graph, const Codes& codes, EntryPoint entry, std::uint32_t level, std::uint32_t linked,
                    WalkCounts* counts) {
@@ -102,6 +103,7 @@ struct WalkLimits {
 
 // Best-first search at one level from `start`; accept(slot) says which nodes may be results. Leaves the ef nearest that
 // it found in scratch->pool. Returns false if it was given up at max_distances.
+// 7 parameters: as above.
 template <typename Codes, typename Accept>
 bool WalkLevel(const Graph& graph, const Codes& codes, ScoredSlot start, const WalkLimits& limits, const Accept& accept,
                SearchScratch* scratch, WalkCounts* counts) {

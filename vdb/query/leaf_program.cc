@@ -141,8 +141,8 @@ Verdict LeafProgram::EvaluateCell(const Cells& cells, std::uint64_t index) const
   switch (cells.Tag(index)) {
     case CellTag::kMissing:
       return leaf_.op == FilterOp::kIsNull ? Verdict::kTrue : Verdict::kNull;
-    case CellTag::kPayload:
-      return Verdict::kUnknown;
+    case CellTag::kPayload:  // a list too long for the columns
+      return leaf_.op == FilterOp::kIsNull ? Verdict::kFalse : Verdict::kUnknown;
     case CellTag::kNull:
       break;
     case CellTag::kFalse:

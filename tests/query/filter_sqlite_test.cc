@@ -1,0 +1,313 @@
+// Random filters on random payloads with one type per path, against SQLite's JSON functions: the payload evaluator and
+// the columns must both say what SQLite says, row by row.
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/query/column_rows.h"
+
+namespace vdb {
+namespace {
+
+constexpr int kRows = 150;
+constexpr int kFilters = 2'500;
+
+using Random = std::mt19937_64;
+using Words = std::vector<std::string>;
+
+const std::string& Pick(Random* random, const Words& from) {
+  return from[(*random)() % from.size()];
+}
+
+// A path with values of one type.
+struct Field {
+  std::string path;   // of the filter
+  std::string json;   // of SQLite
+  Words values;       // as JSON
+  Words literals;     // as both languages write them
+  bool text = false;  // LIKE may be asked
+};
+
+const Words kIntegers = {"-5",
+                         "0",
+                         "3",
+                         "3",
+                         "12",
+                         "9007199254740991",
+                         "9007199254740992",
+                         "9007199254740993",
+                         "-9007199254740993",
+                         "9223372036854775807"};
+const Words kDoubles = {"-2.5", "0.0", "0.5", "3.0", "12.25", "9007199254740992.0", "1e15"};
+const Words kTexts = {"", "a", "ab", "abc", "B", "a%c", "a_c", "ä", "日本語", "it's", "x y", "2024-01-02"};
+
+Words Quoted(const Words& texts, char quote) {
+  Words out;
+  for (const std::string& text : texts) {
+    std::string quoted(1, quote);
+    for (const char c : text) {
+      if (c == '\'' && quote == '\'') quoted += '\'';
+      quoted += c;
+    }
+    out.push_back(quoted + quote);
+  }
+  return out;
+}
+
+Words Join(Words a, const Words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+const std::vector<Field>& Fields() {
+  static const std::vector<Field> kFields = {
+      {"n", "$.n", kIntegers, Join(kIntegers, kDoubles)},
+      {"d", "$.d", kDoubles, Join(kIntegers, kDoubles)},
+      {"num", "$.num", Join(kIntegers, kDoubles), Join(kIntegers, kDoubles)},
+      {"s", "$.s", Quoted(kTexts, '"'), Quoted(kTexts, '\''), true},
+      {"flag", "$.flag", {"true", "false"}, {"TRUE", "FALSE"}},
+      {"author.name", "$.author.name", Quoted(kTexts, '"'), Quoted(kTexts, '\''), true},
+      {"author.\"odd name\".age", "$.author.\"odd name\".age", kIntegers, Join(kIntegers, kDoubles)},
+  };
+  return kFields;
+}
+
+// A list of values of one type.
+struct ListField {
+  std::string path;
+  std::string condition;  // SQL: whether there is a list
+  std::string elements;   // SQL: SELECT of its elements
+  Words literals;
+};
+
+const std::vector<ListField>& ListFields() {
+  const auto plain = [](const std::string& name, const Words& literals) {
+    return ListField{name, "json_type(p, '$." + name + "') = 'array'",
+                     "SELECT value FROM json_each(p, '$." + name + "')", literals};
+  };
+  const auto inner = [](const std::string& name, const Words& literals) {
+    const std::string from = " FROM json_each(p, '$.items') i WHERE json_type(i.value, '$." + name + "') IS NOT NULL";
+    return ListField{"items[]." + name, "EXISTS (SELECT 1" + from + ")",
+                     "SELECT json_extract(i.value, '$." + name + "')" + from, literals};
+  };
+  static const std::vector<ListField> kFields = {plain("tags", Quoted(kTexts, '\'')),
+                                                 plain("nums", Join(kIntegers, kDoubles)),
+                                                 inner("sku", Quoted(kTexts, '\'')), inner("qty", kIntegers)};
+  return kFields;
+}
+
+bool OneIn(Random* random, std::uint64_t n) {
+  return (*random)() % n == 0;
+}
+
+// The value, null, or nothing.
+void AddMember(Random* random, const std::string& name, const std::string& value, std::string* out) {
+  if (OneIn(random, 6)) return;
+  if (!out->empty()) *out += ", ";
+  *out += "\"" + name + "\": " + (OneIn(random, 8) ? "null" : value);
+}
+
+std::string RandomArray(Random* random, const Words& values) {
+  std::string out;
+  for (std::uint64_t i = (*random)() % 4; i > 0; --i) {
+    if (!out.empty()) out += ", ";
+    out += OneIn(random, 8) ? "null" : Pick(random, values);
+  }
+  return "[" + out + "]";
+}
+
+std::string RandomItems(Random* random) {
+  std::string out;
+  for (std::uint64_t i = (*random)() % 4; i > 0; --i) {
+    std::string item;
+    AddMember(random, "sku", Pick(random, Quoted(kTexts, '"')), &item);
+    AddMember(random, "qty", Pick(random, kIntegers), &item);
+    out += (out.empty() ? "{" : ", {") + item + "}";
+  }
+  return "[" + out + "]";
+}
+
+std::string RandomPayload(Random* random) {
+  const std::vector<Field>& fields = Fields();
+  std::string out;
+  for (std::size_t f = 0; f < 5; ++f) AddMember(random, fields[f].path, Pick(random, fields[f].values), &out);
+  std::string odd;
+  AddMember(random, "age", Pick(random, fields[6].values), &odd);
+  std::string author;
+  AddMember(random, "name", Pick(random, fields[5].values), &author);
+  AddMember(random, "odd name", "{" + odd + "}", &author);
+  AddMember(random, "author", "{" + author + "}", &out);
+  AddMember(random, "tags", RandomArray(random, Quoted(kTexts, '"')), &out);
+  AddMember(random, "nums", RandomArray(random, Join(kIntegers, kDoubles)), &out);
+  AddMember(random, "items", RandomItems(random), &out);
+  return "{" + out + "}";
+}
+
+// One condition in both languages.
+struct Both {
+  std::string filter;
+  std::string sql;
+};
+
+std::string Literal(Random* random, const Words& literals) {
+  return OneIn(random, 12) ? "NULL" : Pick(random, literals);
+}
+
+std::string LiteralList(Random* random, const Words& literals, const std::string& glue,
+                        const std::function<std::string(const std::string&)>& each, std::string* plain) {
+  std::string out;
+  plain->clear();
+  for (std::uint64_t i = 1 + (*random)() % 3; i > 0; --i) {
+    const std::string literal = Literal(random, literals);
+    if (!out.empty()) {
+      out += glue;
+      *plain += ", ";
+    }
+    out += each(literal);
+    *plain += literal;
+  }
+  return out;
+}
+
+Both RandomListPredicate(Random* random) {
+  const std::vector<ListField>& fields = ListFields();
+  const ListField& field = fields[(*random)() % fields.size()];
+  const auto contains = [&field](const std::string& literal) {
+    return "(CASE WHEN " + field.condition + " THEN " + literal + " IN (" + field.elements + ") ELSE NULL END)";
+  };
+  std::string plain;
+  switch ((*random)() % 3) {
+    case 0: {
+      const std::string literal = Literal(random, field.literals);
+      return {field.path + " CONTAINS " + literal, contains(literal)};
+    }
+    case 1: {
+      const std::string sql = LiteralList(random, field.literals, " OR ", contains, &plain);
+      return {field.path + " CONTAINS ANY (" + plain + ")", "(" + sql + ")"};
+    }
+    default: {
+      const std::string sql = LiteralList(random, field.literals, " AND ", contains, &plain);
+      return {field.path + " CONTAINS ALL (" + plain + ")", "(" + sql + ")"};
+    }
+  }
+}
+
+Both RandomScalarPredicate(Random* random) {
+  static const Words kOperators = {" = ", " != ", " <> ", " < ", " <= ", " > ", " >= "};
+  static const Words kPatterns = {"'a%'", "'ab'", "'_'", "'%'", "'a_c'", "'%c'", "'日%'", "'%本%'", "'A%'", "''"};
+  const Field& field = Fields()[(*random)() % Fields().size()];
+  const std::string sql = "json_extract(p, '" + field.json + "')";
+  const std::string no = OneIn(random, 3) ? " NOT" : "";
+  std::string rest;
+  switch ((*random)() % (field.text ? 5 : 4)) {
+    case 0:
+      rest = Pick(random, kOperators) + Literal(random, field.literals);
+      break;
+    case 1: {
+      std::string plain;
+      (void)LiteralList(
+          random, field.literals, "", [](const std::string& s) { return s; }, &plain);
+      rest = no + " IN (" + plain + ")";
+      break;
+    }
+    case 2:
+      rest = no + " BETWEEN " + Literal(random, field.literals) + " AND " + Literal(random, field.literals);
+      break;
+    case 3:
+      rest = " IS" + no + " NULL";
+      break;
+    default:
+      rest = no + " LIKE " + Pick(random, kPatterns);
+      break;
+  }
+  return {field.path + rest, "(" + sql + rest + ")"};
+}
+
+Both RandomFilter(Random* random, int depth) {
+  const std::uint64_t kind = (*random)() % 8;
+  if (depth == 0 || kind < 3) return OneIn(random, 4) ? RandomListPredicate(random) : RandomScalarPredicate(random);
+  Both a = RandomFilter(random, depth - 1);
+  if (kind == 3) return {"NOT (" + a.filter + ")", "(NOT " + a.sql + ")"};
+  const Both b = RandomFilter(random, depth - 1);
+  const std::string glue = kind < 6 ? " AND " : " OR ";
+  return {"(" + a.filter + glue + b.filter + ")", "(" + a.sql + glue + b.sql + ")"};
+}
+
+class Sqlite {
+ public:
+  Sqlite() {
+    EXPECT_EQ(sqlite3_open(":memory:", &db_), SQLITE_OK);
+    Run("PRAGMA case_sensitive_like = ON");
+    Run("CREATE TABLE t (p TEXT)");
+  }
+  ~Sqlite() { sqlite3_close(db_); }
+  Sqlite(const Sqlite&) = delete;
+  Sqlite& operator=(const Sqlite&) = delete;
+
+  void Run(const std::string& sql) {
+    ASSERT_EQ(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db_) << sql;
+  }
+
+  void Insert(const std::string& payload) {
+    sqlite3_stmt* statement = nullptr;
+    ASSERT_EQ(sqlite3_prepare_v2(db_, "INSERT INTO t VALUES (?)", -1, &statement, nullptr), SQLITE_OK);
+    sqlite3_bind_text(statement, 1, payload.data(), static_cast<int>(payload.size()), SQLITE_TRANSIENT);
+    EXPECT_EQ(sqlite3_step(statement), SQLITE_DONE);
+    sqlite3_finalize(statement);
+  }
+
+  // T, F or N per row.
+  std::string Ask(const std::string& condition) {
+    const std::string sql = "SELECT " + condition + " FROM t ORDER BY rowid";
+    sqlite3_stmt* statement = nullptr;
+    EXPECT_EQ(sqlite3_prepare_v2(db_, sql.c_str(), -1, &statement, nullptr), SQLITE_OK) << sqlite3_errmsg(db_) << sql;
+    std::string out;
+    int step = SQLITE_ROW;
+    while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
+      const bool null = sqlite3_column_type(statement, 0) == SQLITE_NULL;
+      out += null ? 'N' : (sqlite3_column_int(statement, 0) != 0 ? 'T' : 'F');
+    }
+    EXPECT_EQ(step, SQLITE_DONE) << sqlite3_errmsg(db_);
+    sqlite3_finalize(statement);
+    return out;
+  }
+
+ private:
+  sqlite3* db_ = nullptr;
+};
+
+TEST(FilterAgainstSqlite, SaysTheSameInEveryRow) {
+  Random random(11);
+  Sqlite sqlite;
+  ColumnRows rows;
+  for (int i = 0; i < kRows; ++i) {
+    rows.Add(RandomPayload(&random));
+    sqlite.Insert(rows.payloads().back());
+  }
+  std::array<std::uint64_t, 256> answers{};
+  for (int i = 0; i < kFilters; ++i) {
+    const Both both = RandomFilter(&random, 3);
+    const Result<FilterNodePtr> filter = BindFilter(both.filter, {});
+    ASSERT_TRUE(filter.ok()) << both.filter << ": " << filter.status();
+    const std::string expected = sqlite.Ask(both.sql);
+    ASSERT_EQ(rows.FromPayloads(**filter), expected) << both.filter << "\n" << both.sql;
+    ASSERT_EQ(rows.FromColumns(*filter), expected) << both.filter << "\n" << both.sql;
+    const Result<FilterNodePtr> again = BindFilter(FilterText(**filter), {});
+    ASSERT_TRUE(again.ok()) << FilterText(**filter) << ": " << again.status();
+    ASSERT_EQ(FilterText(**again), FilterText(**filter));
+    ASSERT_EQ(rows.FromPayloads(**again), expected) << FilterText(**filter);
+    for (const char answer : expected) ++answers[static_cast<unsigned char>(answer)];
+  }
+  // The test is worth something only if all three answers are common.
+  for (const char answer : {'T', 'F', 'N'})
+    EXPECT_GT(answers[static_cast<unsigned char>(answer)], kRows * kFilters / 10U);
+}
+
+}  // namespace
+}  // namespace vdb

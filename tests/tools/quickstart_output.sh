@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Reads what tools/quickstart printed, from standard input: quickstart_output.sh first|second
+# The first run loads; every run answers five questions, with plan and time, the fourth with nothing.
+set -euo pipefail
+run=$1
+text=$(cat)
+fail() { echo "quickstart, $run run: $1" >&2; exit 1; }
+has() { grep -qE -- "$1" <<<"$text" || fail "nothing like: $1"; }
+# The part of the text that answers question N.
+part() { sed -n "/^$1\\. /,/^$(($1 + 1))\\. /p" <<<"$text"; }
+
+if [[ $run == first ]]; then
+  has '^Loading 10,000 '
+else
+  if grep -q '^Loading ' <<<"$text"; then fail "loads again"; fi
+fi
+for n in 1 2 3 4 5; do
+  has "^$n\\. "
+  grep -qE 'P[01] [a-z]+.*complete' <<<"$(part "$n")" || fail "no plan and completeness in answer $n"
+  grep -qE '[0-9.]+ (ms|us|µs)' <<<"$(part "$n")" || fail "no time in answer $n"
+done
+for n in 1 2 3 5; do
+  grep -qE '^ *[0-9]* *[anrv]/[0-9]{8}' <<<"$(part "$n")" || fail "no hits in answer $n"
+done
+if grep -qE '^ *[0-9]* *[anrv]/[0-9]{8} ' <<<"$(part 4)"; then fail "hits in answer 4"; fi
+has '^Try next'
