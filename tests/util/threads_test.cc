@@ -40,8 +40,9 @@ TEST(Mutex, TryLockFailsWhileAnotherThreadHoldsIt) {
   const auto try_elsewhere = [&mutex] {
     bool locked = false;
     std::thread([&] {
-      locked = mutex.TryLock();
-      if (locked) mutex.Unlock();
+      if (!mutex.TryLock()) return;
+      locked = true;
+      mutex.Unlock();
     }).join();
     return locked;
   };

@@ -95,18 +95,19 @@ Result<Collection> BulkLoader::Finish(const BulkProgress& progress) {
 Status CollectionImpl::SwitchTo(GenerationBuilder* builder) {
   MutexLock publishing(&publish_mutex_);
   MutexLock linking(&link_mutex_);
-  return database_.RunExclusive([&]() -> Status {
+  VDB_RETURN_IF_ERROR(database_.RunExclusive([&]() -> Status {
     VDB_RETURN_IF_ERROR(CheckUsable());
     VDB_RETURN_IF_ERROR(database_.CheckWritable());
     std::shared_ptr<Generation> old = writer_generation_;
     VDB_RETURN_IF_ERROR(builder->Install(old->key));
     // Old Views keep their own generation with its own clock.
     SwapView(builder->generation());
-    SetPublished(builder->files());
     database_.SetSchema(builder->schema());
     database_.RetireGeneration(std::move(old));
     return OkStatus();
-  });
+  }));
+  SetPublished(builder->files());
+  return OkStatus();
 }
 
 Status CollectionImpl::Compact() {

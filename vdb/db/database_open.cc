@@ -169,9 +169,9 @@ void DatabaseImpl::CollectGarbage() {
   std::vector<std::shared_ptr<Generation>> free;
   {
     MutexLock lock(&garbage_mutex_);
-    const auto held = std::ranges::partition(garbage_, [](const auto& g) { return g.use_count() > 1; });
-    std::ranges::move(held, std::back_inserter(free));
-    garbage_.erase(held.begin(), held.end());
+    const auto held = std::partition(garbage_.begin(), garbage_.end(), [](const auto& g) { return g.use_count() > 1; });
+    std::move(held, garbage_.end(), std::back_inserter(free));
+    garbage_.erase(held, garbage_.end());
   }
   // A failure leaves the intent: the next open removes what is left.
   for (const auto& generation : free) static_cast<void>(RemoveGeneration(generation->key));

@@ -75,7 +75,7 @@ struct FilterProgram::Node {
 };
 
 FilterProgram::FilterProgram(FilterNodePtr filter, const FieldIndex& index)
-    : filter_(std::move(filter)), index_(&index), root_(Node::Make(*filter_, index)) {}
+    : filter_(std::move(filter)), root_(Node::Make(*filter_, index)) {}
 FilterProgram::FilterProgram(FilterProgram&&) noexcept = default;
 FilterProgram& FilterProgram::operator=(FilterProgram&&) noexcept = default;
 FilterProgram::~FilterProgram() = default;
@@ -122,7 +122,7 @@ std::vector<std::string> FilterProgram::payload_paths() const {
   std::vector<std::string> paths;
   root_->CollectPayloadPaths(*filter_, &paths);
   std::ranges::sort(paths);
-  paths.erase(std::ranges::unique(paths).begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   return paths;
 }
 

@@ -63,7 +63,6 @@ class FilterProgram {
   FilterProgram(FilterNodePtr filter, const FieldIndex& index);
 
   FilterNodePtr filter_;
-  const FieldIndex* index_;
   std::unique_ptr<Node> root_;
 };
 
