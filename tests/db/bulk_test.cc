@@ -138,5 +138,28 @@ TEST_F(Bulk, CompactDropsDeadSlotsAndKeepsEveryRecord) {
   EXPECT_EQ(again.Verify(), OkStatus());
 }
 
+TEST_F(Bulk, RepairKeepsEveryRecordOfLoadedAndCompactedCollections) {
+  for (const bool compact : {false, true}) {
+    SCOPED_TRACE(compact ? "compacted" : "loaded");
+    if (compact) {
+      ASSERT_EQ(database_->OpenCollection("c").value().Compact(), OkStatus());
+    } else {
+      Load(BulkMode::kCreate, 0, 500, "x");
+    }
+    ASSERT_EQ(database_->Close(), OkStatus());
+    const std::string target = folder_.Path(compact ? "repaired-2" : "repaired-1");
+    const RepairReport report = RepairCopy(folder_.Path("db"), target).value();
+    EXPECT_EQ(report.records, 500U);
+    EXPECT_EQ(report.missing, 0U);
+    {
+      Database repaired = Database::Open(target).value();
+      Collection c = repaired.OpenCollection("c").value();
+      EXPECT_EQ(c.Count("tag = 'x'").value(), 500U);
+      EXPECT_EQ(c.Verify(), OkStatus());
+    }
+    Reopen();
+  }
+}
+
 }  // namespace
 }  // namespace vdb

@@ -316,11 +316,12 @@ Status DoRepair(const Arguments& a) {
     return database.Close();
   }
   VDB_ASSIGN_OR_RETURN(const RepairReport report, vdb::RepairCopy(a.database, a.target));
-  std::printf(a.json ? "{\"collections\": %llu, \"records\": %llu, \"dropped\": %llu}\n"
-                     : "%llu collections, %llu records kept, %llu incomplete entries dropped\n",
+  std::printf(a.json ? "{\"collections\": %llu, \"records\": %llu, \"missing\": %llu, \"dropped\": %llu}\n"
+                     : "%llu collections, %llu records kept, %llu missing, %llu incomplete entries dropped\n",
               static_cast<unsigned long long>(report.collections), static_cast<unsigned long long>(report.records),
-              static_cast<unsigned long long>(report.dropped));
-  return OkStatus();
+              static_cast<unsigned long long>(report.missing), static_cast<unsigned long long>(report.dropped));
+  if (report.missing == 0) return OkStatus();
+  return DataLossError(StrCat(a.target, " was made, but ", report.missing, " records could not be recovered"));
 }
 
 int ExitOf(const Status& status) {

@@ -49,7 +49,7 @@ Result<std::unique_ptr<GenerationBuilder>> GenerationBuilder::Begin(std::shared_
   builder->generation_ = std::make_shared<Generation>(key, directory);
   VDB_ASSIGN_OR_RETURN(builder->generation_->vectors, VectorFile::Create(directory + "/vectors", field.dim));
   builder->generation_->graph = std::make_unique<Graph>(field.m);
-  builder->sorted_.emplace(directory, key);
+  builder->sorted_.emplace(db.store(), directory, key);
   return builder;
 }
 

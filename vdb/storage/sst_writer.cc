@@ -27,13 +27,14 @@ struct SstWriter::Rep {
 
   std::string directory;
   GenerationKey key;
+  std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families{};
   std::array<Output, kFamilyCount> outputs;
 
   Status Put(Family family, std::string_view record_key, std::string_view value) {
     Output& output = outputs[family];
     if (output.writer == nullptr) {
       const rocksdb::Options options(rocksdb::DBOptions(), FamilyOptions(family, nullptr));
-      output.writer = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), options);
+      output.writer = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), options, families[family]);
       output.paths.push_back(StrCat(directory, "/", kFamilyNames[family], "-", output.paths.size(), ".sst"));
       VDB_RETURN_IF_ERROR(
           FromRocks(StrCat("creating ", output.paths.back()), output.writer->Open(output.paths.back())));
@@ -51,7 +52,8 @@ struct SstWriter::Rep {
   }
 };
 
-SstWriter::SstWriter(std::string directory, GenerationKey key) : rep_(std::make_unique<Rep>()) {
+SstWriter::SstWriter(const Store& store, std::string directory, GenerationKey key) : rep_(std::make_unique<Rep>()) {
+  rep_->families = store.rep_->families;
   rep_->directory = std::move(directory);
   rep_->key = key;
 }

@@ -20,8 +20,9 @@ namespace vdb::storage {
 
 class SstWriter {
  public:
-  // Writes into the existing folder `directory`, on the file system of the store.
-  SstWriter(std::string directory, GenerationKey key);
+  // Writes into the existing folder `directory`, on the file system of the store, which must outlive the writer. Each
+  // file says which column family of the store it belongs to: a repair goes by that.
+  SstWriter(const Store& store, std::string directory, GenerationKey key);
   ~SstWriter();
   SstWriter(SstWriter&&) noexcept;
 

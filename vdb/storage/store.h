@@ -156,6 +156,7 @@ class Store {
   const std::string& path() const;
 
  private:
+  friend class SstWriter;
   struct Rep;
   explicit Store(std::unique_ptr<Rep> rep);
   std::unique_ptr<Rep> rep_;

@@ -106,7 +106,10 @@ Status Reconcile(Store* store, GenerationKey key, RepairReport* report) {
   VDB_ASSIGN_OR_RETURN(const std::vector<DeletesEntry> deletes, store->Deletes(key));
   for (const DeletesEntry& entry : deletes) batch.RemoveDeletes(key, entry.commit_seq);
   const Result<Counters> counters = store->GetCounters(key);
-  if (counters.ok()) slots = std::max(slots, counters->slots);
+  if (counters.ok()) {
+    slots = std::max(slots, counters->slots);
+    if (counters->live > live.size()) report->missing += counters->live - live.size();
+  }
   batch.PutCounters(key, {.slots = slots, .live = live.size()});
   batch.DeletePublished(key);
   report->records += live.size();
