@@ -6,7 +6,7 @@ include(GNUInstallDirs)
 function(vdb_target_defaults target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
-  # -ffp-contract=off: the same distances on every machine, so graphs do not depend on where they were built.
+  # -ffp-contract=off: one rounding per operation, so that a kernel gives the same distances wherever it runs.
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -ffp-contract=off)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     target_compile_options(${target} PRIVATE -Wthread-safety)

@@ -1,16 +1,24 @@
 #!/usr/bin/env bash
 # The kernels test for AArch64, cross-compiled whole and static, run under qemu: the only place where the NEON kernels
 # run on an x86-64 machine. run_neon_under_qemu.sh BUILD_FOLDER
-# Needs g++-aarch64-linux-gnu, qemu-user and libgtest-dev (for GoogleTest's source).
+# Needs g++-aarch64-linux-gnu, qemu-user and libgtest-dev (for GoogleTest's source). Exits with 0 only if NEON ran.
 set -euo pipefail
-build=$1
+if [[ $# -ne 1 ]]; then
+  echo "usage: $0 BUILD_FOLDER" >&2
+  exit 2
+fi
+gtest=/usr/src/googletest/googletest
+for tool in aarch64-linux-gnu-g++ qemu-aarch64; do
+  command -v "$tool" >/dev/null || { echo "$0: $tool is not installed" >&2; exit 2; }
+done
+[[ -f $gtest/src/gtest-all.cc ]] || { echo "$0: no $gtest/src/gtest-all.cc (libgtest-dev)" >&2; exit 2; }
+mkdir -p "$1"
+build=$(realpath "$1")
 cd "$(dirname "$0")/../.."
-mkdir -p "$build"
 
 compiler=(aarch64-linux-gnu-g++)
 if command -v ccache >/dev/null; then compiler=(ccache "${compiler[@]}"); fi
-gtest=/usr/src/googletest/googletest
-flags=(-std=c++20 -O2 -g1 -ffp-contract=off -Wall -Wextra -Werror)
+flags=(-std=c++20 -O2 -g1 -ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow -Werror -I. -Iinclude)
 objects=()
 compile() { # SOURCE FLAGS…
   local object
@@ -18,19 +26,38 @@ compile() { # SOURCE FLAGS…
   "${compiler[@]}" "${@:2}" -c "$1" -o "$object"
   objects+=("$object")
 }
-compile "$gtest/src/gtest-all.cc" -std=c++20 -O1 -I"$gtest"
-compile "$gtest/src/gtest_main.cc" -std=c++20 -O1
-for source in vdb/simd/*.cc tests/simd/kernels_test.cc; do compile "$source" "${flags[@]}" -I. -Iinclude; done
-aarch64-linux-gnu-g++ -static "${objects[@]}" -o "$build/kernels_test"
-
-# One test starts itself again, which qemu cannot; what it tests is tested here.
-qemu-aarch64 "$build/kernels_test" --gtest_filter=-Dispatch.EnvironmentForcesEachKernel | tee "$build/output"
-grep -q '^kernels tested:.* neon' "$build/output" || { echo "the NEON kernels were not tested"; exit 1; }
-for kernels in scalar neon; do
-  active=$(VDB_SIMD=$kernels qemu-aarch64 "$build/kernels_test" --gtest_filter=Dispatch.PrintsActive | grep '^active=')
-  if [[ $active != "active=$kernels;" ]]; then
-    echo "VDB_SIMD=$kernels: $active"
-    exit 1
+# GoogleTest does not change: compiled once a build folder.
+for source in gtest-all gtest_main; do
+  if [[ $gtest/src/$source.cc -nt $build/$source.o ]]; then
+    compile "$gtest/src/$source.cc" -std=c++20 -O1 -I"$gtest"
+  else
+    objects+=("$build/$source.o")
   fi
 done
+for source in vdb/simd/*.cc tests/simd/kernels_test.cc; do compile "$source" "${flags[@]}"; done
+aarch64-linux-gnu-g++ -static "${objects[@]}" -o "$build/kernels_test"
+
+active() { # VALUE OF VDB_SIMD
+  VDB_SIMD=$1 qemu-aarch64 "$build/kernels_test" --gtest_filter=Dispatch.PrintsActive 2>"$build/errors" |
+    sed -n 's/^active=\(.*\);$/\1/p'
+}
+expect() { # WHAT GOT WANTED
+  if [[ $2 != "$3" ]]; then
+    echo "$1: got '$2', wanted '$3'" >&2
+    exit 1
+  fi
+}
+
+# The tests that start the program again cannot do so under qemu; what they test is tested below.
+again=Dispatch.EnvironmentForcesEachKernel:Dispatch.UnsetOrEmpty*:Dispatch.UnknownOrUnsupported*
+qemu-aarch64 "$build/kernels_test" --gtest_filter=-"$again" | tee "$build/output"
+grep -qx 'kernels tested: scalar neon' "$build/output" || { echo "the NEON kernels were not tested" >&2; exit 1; }
+for kernels in scalar neon; do
+  expect "active with VDB_SIMD=$kernels" "$(active "$kernels")" "$kernels"
+  expect "stderr with VDB_SIMD=$kernels" "$(cat "$build/errors")" ""
+done
+expect "active without VDB_SIMD" "$(active "")" neon
+expect "active with VDB_SIMD=avx2" "$(active avx2)" neon
+expect "stderr with VDB_SIMD=avx2" "$(cat "$build/errors")" \
+  "vdb: VDB_SIMD=avx2 is not a kernel of this CPU; it has scalar neon; using neon"
 echo "$(grep -c '^\[       OK' "$build/output") tests passed under qemu, NEON and scalar"

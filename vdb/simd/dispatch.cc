@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 #include "vdb/simd/kernel_tables.h"
 
@@ -20,19 +21,19 @@ constexpr std::array<std::string_view, 3> kCompiledNames = {"scalar", "avx2", "a
 std::array<Candidate, 3> Candidates() {
   // The builtin also asks the operating system whether it saves the wide registers.
   __builtin_cpu_init();
-  return {{{&kScalarFloatKernels, true},
-           {&kAvx2FloatKernels, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
-           {&kAvx512FloatKernels, __builtin_cpu_supports("avx512f") != 0}}};
+  return {{{&ScalarFloatKernels(), true},
+           {&Avx2FloatKernels(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
+           {&Avx512FloatKernels(), __builtin_cpu_supports("avx512f") != 0}}};
 }
 #elif defined(__aarch64__)
 constexpr std::array<std::string_view, 2> kCompiledNames = {"scalar", "neon"};
 std::array<Candidate, 2> Candidates() {
-  return {{{&kScalarFloatKernels, true}, {&kNeonFloatKernels, true}}};
+  return {{{&ScalarFloatKernels(), true}, {&NeonFloatKernels(), true}}};
 }
 #else
 constexpr std::array<std::string_view, 1> kCompiledNames = {"scalar"};
 std::array<Candidate, 1> Candidates() {
-  return {{{&kScalarFloatKernels, true}}};
+  return {{{&ScalarFloatKernels(), true}}};
 }
 #endif
 
@@ -53,10 +54,13 @@ const FloatKernels& Choose() {
   const std::span<const FloatKernels* const> tables = SupportedFloatKernels();
   const char* wanted = std::getenv("VDB_SIMD");
   if (wanted == nullptr || *wanted == '\0') return *tables.back();
+  std::string supported;
   for (const FloatKernels* table : tables) {
     if (std::string_view(wanted) == table->name) return *table;
+    supported.append(" ").append(table->name);
   }
-  std::fprintf(stderr, "vdb: VDB_SIMD=%s is not a kernel of this CPU; using %s\n", wanted, tables.back()->name);
+  std::fprintf(stderr, "vdb: VDB_SIMD=%s is not a kernel of this CPU; it has%s; using %s\n", wanted, supported.c_str(),
+               tables.back()->name);
   return *tables.back();
 }
 

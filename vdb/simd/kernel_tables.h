@@ -1,4 +1,5 @@
-// The tables of kernels that exist, for dispatch.cc. Private to vdb/simd.
+// The tables of kernels that exist, for dispatch.cc. Private to vdb/simd. To get a table is safe on any CPU; to call
+// its kernels needs what is said beside it.
 #ifndef VDB_SIMD_KERNEL_TABLES_H_
 #define VDB_SIMD_KERNEL_TABLES_H_
 
@@ -6,12 +7,12 @@
 
 namespace vdb::simd {
 
-extern const FloatKernels kScalarFloatKernels;
+const FloatKernels& ScalarFloatKernels();
 #if defined(__x86_64__)
-extern const FloatKernels kAvx2FloatKernels;    // needs AVX2 and FMA
-extern const FloatKernels kAvx512FloatKernels;  // needs AVX-512F
+const FloatKernels& Avx2FloatKernels();    // needs AVX2 and FMA
+const FloatKernels& Avx512FloatKernels();  // needs AVX-512F
 #elif defined(__aarch64__)
-extern const FloatKernels kNeonFloatKernels;
+const FloatKernels& NeonFloatKernels();
 #endif
 
 }  // namespace vdb::simd

@@ -41,6 +41,9 @@ void DotX4(const float* query, const float* const rows[4], std::size_t dim, floa
 
 }  // namespace
 
-const FloatKernels kScalarFloatKernels = {"scalar", L2Squared, Dot, L2SquaredX4, DotX4};
+const FloatKernels& ScalarFloatKernels() {
+  static constexpr FloatKernels kKernels = {"scalar", L2Squared, Dot, L2SquaredX4, DotX4};
+  return kKernels;
+}
 
 }  // namespace vdb::simd
