@@ -2,47 +2,39 @@
 
 #include <sys/mman.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <new>
+#include <utility>
+
+#include "vdb/util/status_macros.h"
 
 namespace vdb {
 namespace {
 
-constexpr std::size_t kLineWords = 16;
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
 std::size_t RoundUp(std::size_t value, std::size_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-// Steele, Lea & Flood 2014, SplitMix64: every slot gets its own well-mixed number.
-std::uint64_t Mix(std::uint64_t x) {
-  x += 0x9E3779B97F4A7C15;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-  return x ^ (x >> 31);
-}
-
 }  // namespace
 
-Graph::Graph(std::uint32_t m) : m_(m), stride_(RoundUp(std::size_t{2} * m, kLineWords)) {}
+Graph::Graph(std::uint32_t m) : m_(m), stride_(StrideFor(m)), upper_stride_(std::bit_ceil(std::size_t{m})) {
+  // Whole numbers only: thresholds 2^64 / m^l do not depend on anybody's logarithm.
+  thresholds_[0] = ~std::uint64_t{0};
+  for (std::uint32_t level = 1; level <= kMaxLevel; ++level) thresholds_[level] = thresholds_[level - 1] / m_;
+}
 
 Graph::~Graph() {
   for (unsigned s = 0; s < kSegments; ++s) {
-    if (std::uint32_t* memory = level0_[s].load(std::memory_order_relaxed)) ::munmap(memory, segment_bytes_[s]);
+    if (segment_bytes_[s] > 0) ::munmap(level0_[s].load(std::memory_order_relaxed), segment_bytes_[s]);
   }
-  for (std::uint32_t slot = 0; slot < reserved_; ++slot) std::free(upper_[slot].load(std::memory_order_relaxed));
 }
 
 std::uint32_t Graph::LevelOf(std::uint32_t slot) const {
-  // Whole numbers only: thresholds 2^64 / m^l do not depend on anybody's logarithm.
   const std::uint64_t random = Mix(slot);
-  std::uint64_t threshold = ~std::uint64_t{0} / m_;
   std::uint32_t level = 0;
-  while (level < kMaxLevel && random < threshold) {
-    ++level;
-    threshold /= m_;
-  }
+  while (level < kMaxLevel && random < thresholds_[level + 1]) ++level;
   return level;
 }
 
@@ -53,32 +45,52 @@ bool Graph::LoadEntryPoint(EntryPoint* entry) const {
   return true;
 }
 
+std::uint32_t* Graph::AllocateSegment(unsigned s) {
+  std::size_t bytes = RoundUp(SegmentNodes(s) * stride_ * sizeof(std::uint32_t), 4096);
+  const bool huge = bytes >= kHugePageBytes;
+  if (huge) bytes = RoundUp(bytes, kHugePageBytes);
+  // Room to begin on a huge page; what is left over on both sides goes back.
+  const std::size_t spare = huge ? kHugePageBytes : 0;
+  void* memory =
+      ::mmap(nullptr, bytes + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  if (huge) {
+    auto* const begin = static_cast<std::byte*>(memory);
+    const std::size_t before =
+        RoundUp(reinterpret_cast<std::uintptr_t>(begin), kHugePageBytes) - reinterpret_cast<std::uintptr_t>(begin);
+    if (before > 0) ::munmap(begin, before);
+    if (spare > before) ::munmap(begin + before + bytes, spare - before);
+    memory = begin + before;
+    ::madvise(memory, bytes, MADV_HUGEPAGE);  // a wish; without it walks are slower
+  }
+  segment_bytes_[s] = bytes;
+  return static_cast<std::uint32_t*>(memory);
+}
+
+void Graph::ReserveUpper(std::uint32_t first, std::uint32_t end) {
+  upper_.Reserve(end);
+  for (std::uint32_t slot = first; slot < end; ++slot) {
+    const std::uint32_t level = LevelOf(slot);
+    if (level == 0) continue;
+    upper_words_.Reserve((std::uint64_t{upper_blocks_} + level) * upper_stride_);
+    upper_[slot].store(upper_blocks_, std::memory_order_relaxed);
+    upper_blocks_ += level;
+    for (std::uint32_t l = 1; l <= level; ++l) SetLinks(slot, l, {});
+  }
+  upper_bytes_.store(upper_blocks_ * upper_stride_ * sizeof(std::uint32_t) + std::uint64_t{end} * sizeof(std::uint32_t),
+                     std::memory_order_relaxed);
+}
+
 void Graph::Reserve(std::uint32_t end) {
   if (end <= reserved_) return;
-  upper_.Reserve(end);
   const unsigned last = PlaceOf(end - 1).segment;
   for (unsigned s = 0; s <= last; ++s) {
     if (level0_[s].load(std::memory_order_relaxed) != nullptr) continue;
-    std::size_t bytes = (std::size_t{1} << (kBaseBits + s)) * stride_ * sizeof(std::uint32_t);
-    if (bytes >= kHugePageBytes) bytes = RoundUp(bytes, kHugePageBytes);
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    ::madvise(memory, bytes, MADV_HUGEPAGE);  // a wish; without it walks are slower
-    segment_bytes_[s] = bytes;
-    level0_[s].store(static_cast<std::uint32_t*>(memory), std::memory_order_release);
+    level0_[s].store(AllocateSegment(s), std::memory_order_release);
   }
-  for (std::uint32_t slot = reserved_; slot < end; ++slot) {
-    const std::uint32_t level = LevelOf(slot);
-    if (level > 0) {
-      const std::size_t bytes = std::size_t{level} * m_ * sizeof(std::uint32_t);
-      auto* links = static_cast<std::uint32_t*>(std::malloc(bytes));
-      if (links == nullptr) throw std::bad_alloc();
-      upper_[slot].store(links, std::memory_order_release);
-      upper_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-    }
-    reserved_ = slot + 1;
-    for (std::uint32_t l = 0; l <= level; ++l) SetLinks(slot, l, {});
-  }
+  ReserveUpper(reserved_, end);
+  for (; reserved_ < end; ++reserved_) SetLinks(reserved_, 0, {});
+  level0_bytes_.store(std::size_t{reserved_} * stride_ * sizeof(std::uint32_t), std::memory_order_relaxed);
 }
 
 void Graph::SetLinks(std::uint32_t slot, std::uint32_t level, std::span<const std::uint32_t> links) {
@@ -97,9 +109,41 @@ void Graph::Finish(std::uint32_t end, const EntryPoint* entry) {
   }
 }
 
+void Graph::Borrow(const std::uint32_t* words, std::uint32_t count, std::shared_ptr<const void> owner) {
+  if (count == 0) return;
+  const unsigned last = PlaceOf(count - 1).segment;
+  for (unsigned s = 0; s <= last; ++s) {
+    level0_[s].store(const_cast<std::uint32_t*>(words) + SegmentBegin(s) * stride_, std::memory_order_release);
+  }
+  ReserveUpper(0, count);
+  reserved_ = count;
+  borrowed_from_ = std::move(owner);
+  borrowed_.store(count, std::memory_order_release);
+}
+
+Status Graph::ReplaceBorrowed(const FillNodes& fill) {
+  const std::uint32_t count = borrowed_.load(std::memory_order_relaxed);
+  if (count == 0) return OkStatus();
+  const unsigned last = PlaceOf(count - 1).segment;
+  for (unsigned s = 0; s <= last; ++s) {
+    if (segment_bytes_[s] > 0) continue;  // replaced by an earlier call that then failed
+    const auto first = static_cast<std::uint32_t>(SegmentBegin(s));
+    const std::uint64_t nodes = std::min<std::uint64_t>(SegmentNodes(s), count - first);
+    std::uint32_t* memory = AllocateSegment(s);
+    const Status filled = fill(first, {memory, nodes * stride_});
+    if (!filled.ok()) {
+      ::munmap(memory, std::exchange(segment_bytes_[s], 0));
+      return filled;
+    }
+    level0_[s].store(memory, std::memory_order_release);
+  }
+  level0_bytes_.store(std::size_t{count} * stride_ * sizeof(std::uint32_t), std::memory_order_relaxed);
+  borrowed_.store(0, std::memory_order_release);
+  return OkStatus();
+}
+
 std::size_t Graph::MemoryBytes() const {
-  return linked() * stride_ * sizeof(std::uint32_t) + upper_bytes_.load(std::memory_order_relaxed) +
-         upper_.ReservedBytes();
+  return level0_bytes_.load(std::memory_order_relaxed) + upper_bytes_.load(std::memory_order_relaxed);
 }
 
 }  // namespace vdb

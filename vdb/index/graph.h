@@ -2,18 +2,24 @@
 //
 // A node has 2 * m words at level 0 and m at each upper level; a position that is not used holds the node's own slot,
 // so that a walk drops it by its visited test, without a branch. Slots below linked() are nodes; each has a level that
-// is a function of the slot alone. Dead slots that were linked keep routing. State: derived from the vectors; may be
-// thrown away. Thread safety: one linker at a time changes links (SetLinks, Finish); readers walk beside it: link
-// words, the entry point and linked() are atomic, and every slot that a reader finds was below linked() of some moment.
-// A reader ignores slots at or above the linked() that it loaded. Ownership: owns its memory. Memory for nodes comes in
-// segments that never move. Source: Malkov & Yashunin 2018 (arXiv 1603.09320), sections 4.1 and 4.2; M → m.
+// is a function of the slot alone. Dead slots that were linked keep routing. Nodes stand in segments that never move:
+// own memory, or at first the pages of a mapped file, which own memory replaces one segment at a time while readers go
+// on. State: derived from the vectors; may be thrown away. Thread safety: one linker at a time changes links (Reserve,
+// SetLinks, Finish, ReplaceBorrowed); readers walk beside it: link words, the entry point and linked() are atomic, and
+// every slot that a reader finds was below linked() of some moment. A reader ignores slots at or above the linked()
+// that it loaded. Ownership: owns its memory, and holds that of the file it borrowed.
+// Source: Malkov & Yashunin 2018 (arXiv 1603.09320), sections 4.1 and 4.2; M → m.
 #ifndef VDB_INDEX_GRAPH_H_
 #define VDB_INDEX_GRAPH_H_
 
+#include <vdb/status.h>
+
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -31,6 +37,7 @@ struct EntryPoint {
 
 class Graph {
  public:
+  // m in [kMinM, kMaxM].
   explicit Graph(std::uint32_t m);
   ~Graph();
   Graph(const Graph&) = delete;
@@ -39,31 +46,51 @@ class Graph {
   std::uint32_t m() const { return m_; }
   // Words of a node at a level.
   std::uint32_t Degree(std::uint32_t level) const { return level == 0 ? 2 * m_ : m_; }
+  // Words from node to node at level 0: whole cache lines. Words beyond the degree are 0 and mean nothing.
+  static std::size_t StrideFor(std::uint32_t m) { return (std::size_t{2} * m + 15) / 16 * 16; }
+  std::size_t stride() const { return stride_; }
 
   // The level of a slot: P(level >= l) = m^-l, from a hash of the slot, the same on every machine.
   std::uint32_t LevelOf(std::uint32_t slot) const;
+  bool IsAtLevel(std::uint32_t slot, std::uint32_t level) const {
+    return level == 0 || (level <= kMaxLevel && Mix(slot) < thresholds_[level]);
+  }
 
   // Slots below it are in the graph (acquire).
   std::uint32_t linked() const { return linked_.load(std::memory_order_acquire); }
 
-  // The links of a node; degree words, to be read with Link. level <= LevelOf(slot).
+  // The links of a node; Degree(level) words, to be read with Link. level <= LevelOf(slot), slot < linked().
   const std::uint32_t* Links(std::uint32_t slot, std::uint32_t level) const {
     return level == 0 ? Level0(slot) : Upper(slot, level);
   }
   static std::uint32_t Link(const std::uint32_t* word) {
     return std::atomic_ref<std::uint32_t>(*const_cast<std::uint32_t*>(word)).load(std::memory_order_relaxed);
   }
+  void PrefetchLinks(std::uint32_t slot, std::uint32_t level) const {
+    const std::uint32_t* links = Links(slot, level);
+    for (std::uint32_t i = 0; i < Degree(level); i += 16) __builtin_prefetch(links + i);
+  }
 
-  // No node: false.
+  // No node: false. Load it before linked(), which then covers it.
   bool LoadEntryPoint(EntryPoint* entry) const;
 
-  // Linker: makes nodes for slots below `end`, without links. Throws std::bad_alloc.
+  // Linker: makes nodes for slots below `end`, without links. Not while nodes are borrowed. Throws std::bad_alloc.
   void Reserve(std::uint32_t end);
   // Linker: replaces a node's links; the rest becomes the node's own slot.
   void SetLinks(std::uint32_t slot, std::uint32_t level, std::span<const std::uint32_t> links);
   // Linker: the batch up to `end` is complete; entry may be null (nothing in it was linked).
   void Finish(std::uint32_t end, const EntryPoint* entry);
 
+  // Linker, on an empty graph: nodes [0, count) at level 0 are those at words, count * stride(), which live as long as
+  // owner. Upper links are not borrowed: set them. Throws std::bad_alloc.
+  void Borrow(const std::uint32_t* words, std::uint32_t count, std::shared_ptr<const void> owner);
+  bool is_borrowed() const { return borrowed_.load(std::memory_order_acquire) > 0; }
+  // Linker: own memory instead of what is borrowed. fill(first slot, words) fills whole nodes and verifies them; its
+  // error is returned and ends it, with the rest still borrowed. Readers are not disturbed. Throws std::bad_alloc.
+  using FillNodes = std::function<Status(std::uint32_t first, std::span<std::uint32_t> words)>;
+  Status ReplaceBorrowed(const FillNodes& fill);
+
+  // Bytes of own memory.
   std::size_t MemoryBytes() const;
 
  private:
@@ -80,24 +107,46 @@ class Graph {
     const unsigned segment = static_cast<unsigned>(std::bit_width(shifted)) - 1 - kBaseBits;
     return {segment, shifted - (std::uint64_t{1} << (kBaseBits + segment))};
   }
+  static std::uint64_t SegmentNodes(unsigned s) { return std::uint64_t{1} << (kBaseBits + s); }
+  static std::uint64_t SegmentBegin(unsigned s) { return SegmentNodes(s) - SegmentNodes(0); }
+
+  // Steele, Lea & Flood 2014, SplitMix64: every slot gets its own well-mixed number.
+  static std::uint64_t Mix(std::uint64_t x) {
+    x += 0x9E3779B97F4A7C15;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+    return x ^ (x >> 31);
+  }
 
   std::uint32_t* Level0(std::uint32_t slot) const {
     const Place place = PlaceOf(slot);
     return level0_[place.segment].load(std::memory_order_acquire) + place.offset * stride_;
   }
   std::uint32_t* Upper(std::uint32_t slot, std::uint32_t level) const {
-    return upper_[slot].load(std::memory_order_acquire) + std::size_t{level - 1} * m_;
+    const std::uint64_t block = std::uint64_t{upper_[slot].load(std::memory_order_relaxed)} + level - 1;
+    return const_cast<std::uint32_t*>(&upper_words_[block * upper_stride_]);
   }
+  // Own memory for a segment, in huge pages if it is large and the system gives them.
+  std::uint32_t* AllocateSegment(unsigned s);
+  // Upper links for slots [first, end).
+  void ReserveUpper(std::uint32_t first, std::uint32_t end);
 
   const std::uint32_t m_;
-  const std::size_t stride_;  // words from node to node at level 0: whole cache lines
+  const std::size_t stride_;
+  const std::size_t upper_stride_;                         // words of an upper block: m, up to a power of two
+  std::array<std::uint64_t, kMaxLevel + 1> thresholds_{};  // of Mix(slot), by level
   std::atomic<std::uint32_t> linked_{0};
   std::atomic<std::uint64_t> entry_{0};  // slot << 32 | level + 1; 0: none
   std::uint32_t reserved_ = 0;           // linker
   std::atomic<std::uint32_t*> level0_[kSegments] = {};
-  std::size_t segment_bytes_[kSegments] = {};
-  // Upper links by slot; null for nodes of level 0 only.
-  SegmentedArray<std::atomic<std::uint32_t*>> upper_;
+  std::array<std::size_t, kSegments> segment_bytes_{};  // 0: not own memory
+  std::atomic<std::size_t> level0_bytes_{0};
+  std::atomic<std::uint32_t> borrowed_{0};  // slots
+  std::shared_ptr<const void> borrowed_from_;
+  // By slot: the first of its blocks, one per level from 1 on.
+  SegmentedArray<std::atomic<std::uint32_t>> upper_;
+  SegmentedArray<std::uint32_t, 10> upper_words_;
+  std::uint32_t upper_blocks_ = 0;  // linker
   std::atomic<std::size_t> upper_bytes_{0};
 };
 

@@ -1,6 +1,7 @@
 #include "vdb/index/graph_builder.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,47 @@ namespace {
 constexpr std::size_t kUpperEf = 64;
 constexpr std::size_t kRowsPerTask = 32;  // consecutive on the chain below: they share the cache
 constexpr std::size_t kTargetsPerTask = 8;
+constexpr std::size_t kTileRows = 64;
+// Nodes expanded per step: fuller groups of four, and rows asked for further ahead.
+constexpr std::size_t kWidth = 4;
+// Candidates held, dead ones included, per live one wanted: where nearly all are dead the search must end all the same.
+constexpr std::size_t kPoolFactor = 2;
+
+// Of rows that equal the one being linked the pool takes a few: hundreds of them would leave no room for the way out.
+// The lowest and the highest slot among them are looked for: see SelectNeighbours.
+class ConstructionRules : public PaperRules {
+ public:
+  ConstructionRules(const DistanceFunction& distance, const float* row, std::uint32_t m)
+      : is_equal_(distance, row), left_(MaxEqualLinks(m)), per_side_(std::max<std::size_t>(1, left_ / 2)) {}
+
+  // From the graph.
+  bool Enters(float distance, std::uint32_t slot) {
+    if (!is_equal_(distance)) return true;
+    const bool is_end = slot < lowest_ || slot > highest_;
+    lowest_ = std::min(lowest_, slot);
+    highest_ = std::max(highest_, slot);
+    return TakeOne(is_end ? &ends_left_ : &left_);
+  }
+
+  // From the batch, slots before the row's or after it, the nearest first.
+  void BeginSide() { side_left_ = per_side_; }
+  bool EntersFromBatch(float distance) { return !is_equal_(distance) || TakeOne(&side_left_); }
+
+ private:
+  static bool TakeOne(std::size_t* left) {
+    if (*left == 0) return false;
+    --*left;
+    return true;
+  }
+
+  const EqualRows is_equal_;
+  std::size_t left_;
+  std::size_t ends_left_ = 16;  // two or three steps lead to the ends of a chain; more than that is a broken one
+  const std::size_t per_side_;
+  std::size_t side_left_ = 0;
+  std::uint32_t lowest_ = std::numeric_limits<std::uint32_t>::max();
+  std::uint32_t highest_ = 0;
+};
 
 struct OwnLinks {
   std::uint32_t slot = 0;
@@ -23,18 +65,20 @@ struct OwnLinks {
 
 class BatchLinker {
  public:
-  BatchLinker(Graph* graph, const BuildContext& context, std::uint32_t begin, std::uint32_t end)
+  // Links at levels from `lowest` on; nodes that do not reach it are left alone.
+  BatchLinker(Graph* graph, const BuildContext& context, std::uint32_t end, std::uint32_t lowest)
       : graph_(*graph),
         context_(context),
+        lowest_(lowest),
         distance_(context.metric, context.vectors.dim),
-        begin_(begin),
-        end_(end),
-        rows_(end - begin) {}
+        begin_(graph->linked()),
+        end_(std::min(end, begin_ + kMaxBatchRows)),
+        rows_(end_ - begin_) {}
 
   void Run() {
     graph_.Reserve(end_);
     for (std::uint32_t slot = begin_; slot < end_; ++slot) {
-      if (!context_.deaths->IsDead(slot)) live_.push_back(slot);
+      if (graph_.IsAtLevel(slot, lowest_) && !context_.deaths->IsDead(slot)) live_.push_back(slot);
     }
     if (live_.empty()) {
       graph_.Finish(end_, nullptr);
@@ -65,26 +109,34 @@ class BatchLinker {
  private:
   float& Pair(std::uint32_t a, std::uint32_t b) { return pairs_[std::size_t{a - begin_} * rows_ + (b - begin_)]; }
 
-  // Distances of all live rows of the batch to each other.
+  // Distances of all live rows of the batch to each other, in tiles whose rows stay in the cache.
   void ComputePairs() {
     pairs_.resize(std::size_t{rows_} * rows_);
-    context_.pool->ParallelFor(live_.size(), 4, [&](std::size_t from, std::size_t to) {
-      for (std::size_t i = from; i < to; ++i) {
-        const float* row = context_.vectors.row(live_[i]);
-        std::size_t j = i + 1;
-        for (; j + 4 <= live_.size(); j += 4) {
-          const float* const others[4] = {context_.vectors.row(live_[j]), context_.vectors.row(live_[j + 1]),
-                                          context_.vectors.row(live_[j + 2]), context_.vectors.row(live_[j + 3])};
-          float distances[4];
-          distance_.Four(row, others, distances);
-          for (std::size_t x = 0; x < 4; ++x)
-            Pair(live_[i], live_[j + x]) = Pair(live_[j + x], live_[i]) = distances[x];
-        }
-        for (; j < live_.size(); ++j) {
-          Pair(live_[i], live_[j]) = Pair(live_[j], live_[i]) = distance_(row, context_.vectors.row(live_[j]));
-        }
+    const std::size_t tiles = (live_.size() + kTileRows - 1) / kTileRows;
+    context_.pool->ParallelFor(tiles * tiles, 1, [&](std::size_t from, std::size_t to) {
+      for (std::size_t t = from; t < to; ++t) {
+        if (t / tiles <= t % tiles) ComputeTile(t / tiles * kTileRows, t % tiles * kTileRows);
       }
     });
+  }
+
+  void ComputeTile(std::size_t first_row, std::size_t first_column) {
+    const std::size_t row_end = std::min(live_.size(), first_row + kTileRows);
+    const std::size_t column_end = std::min(live_.size(), first_column + kTileRows);
+    for (std::size_t i = first_row; i < row_end; ++i) {
+      const float* row = context_.vectors.row(live_[i]);
+      std::size_t j = std::max(i + 1, first_column);
+      for (; j + 4 <= column_end; j += 4) {
+        const float* const others[4] = {context_.vectors.row(live_[j]), context_.vectors.row(live_[j + 1]),
+                                        context_.vectors.row(live_[j + 2]), context_.vectors.row(live_[j + 3])};
+        float distances[4];
+        distance_.Four(row, others, distances);
+        for (std::size_t x = 0; x < 4; ++x) Pair(live_[i], live_[j + x]) = Pair(live_[j + x], live_[i]) = distances[x];
+      }
+      for (; j < column_end; ++j) {
+        Pair(live_[i], live_[j]) = Pair(live_[j], live_[i]) = distance_(row, context_.vectors.row(live_[j]));
+      }
+    }
   }
 
   // A greedy chain from neighbour to neighbour: searches that follow each other touch the same part of the graph.
@@ -101,42 +153,76 @@ class BatchLinker {
     }
   }
 
+  // The row's own links at each of its levels.
   void FindLinks(std::uint32_t slot) {
     thread_local SearchScratch scratch;
-    thread_local std::vector<ScoredSlot> candidates;
     const Float32Codes codes(context_.vectors, distance_, context_.vectors.row(slot));
+    Walk<Float32Codes> walk(graph_, codes, begin_, &scratch.visited);
     const std::uint32_t top = graph_.LevelOf(slot);
-    WalkCounts counts;
     ScoredSlot start;
-    if (has_entry_) start = Descend(graph_, codes, entry_, std::min(top, entry_.level), begin_, &counts);
-    for (std::uint32_t level = top + 1; level-- > 0;) {
-      candidates.clear();
-      if (has_entry_ && level <= entry_.level) {
-        WalkLimits limits;
-        limits.ef = level == 0 ? context_.ef_construction : std::min<std::size_t>(kUpperEf, context_.ef_construction);
-        limits.level = level;
-        limits.linked = begin_;
-        WalkLevel(
-            graph_, codes, start, limits, [&](std::uint32_t found) { return !context_.deaths->IsDead(found); },
-            &scratch, &counts);
-        scratch.pool.ForEachAccepted([&](const ScoredSlot& found) {
-          candidates.push_back(found);
-          return true;
-        });
-        if (!candidates.empty()) start = candidates.front();
-      }
-      for (const std::uint32_t other : live_) {
-        if (other != slot && (level == 0 || graph_.LevelOf(other) >= level)) {
-          candidates.push_back({.distance = Pair(slot, other), .slot = other});
-        }
-      }
-      std::sort(candidates.begin(), candidates.end());
-      if (candidates.size() > context_.ef_construction) candidates.resize(context_.ef_construction);
+    if (has_entry_) start = walk.Descend(entry_, std::min(top, entry_.level));
+    for (std::uint32_t level = top + 1; level-- > lowest_;) {
       OwnLinks& own = own_[slot - begin_].emplace_back();
       own.slot = slot;
       own.level = level;
-      SelectNeighbours(context_.vectors, distance_, candidates, graph_.m(), &own.links);
+      start = ChooseLinks(&walk, start, &scratch.sorted, &own);
     }
+  }
+
+  // Fills own->links; returns where to begin on the level below.
+  ScoredSlot ChooseLinks(Walk<Float32Codes>* walk, ScoredSlot start, SortedPool* pool, OwnLinks* own) {
+    thread_local std::vector<ScoredSlot> candidates;
+    thread_local std::vector<ScoredSlot> dead;
+    const float* row = context_.vectors.row(own->slot);
+    ConstructionRules rules(distance_, row, graph_.m());
+    const std::size_t ef = context_.ef_construction;
+    const WalkLimits limits{
+        .ef = own->level == 0 ? ef : std::min(kUpperEf, ef), .level = own->level, .pool_max = kPoolFactor * ef};
+    if (has_entry_ && own->level <= entry_.level) {
+      const auto is_live = [&](std::uint32_t found) { return !context_.deaths->IsDead(found); };
+      walk->Search<kWidth>(start, limits, is_live, rules, pool);
+    } else {
+      pool->Begin({.acceptable = limits.ef, .all = limits.pool_max});
+    }
+    AddBatchRows(*own, &rules, pool);
+    candidates.clear();
+    dead.clear();
+    pool->Take(&candidates, &dead);
+    if (candidates.size() < graph_.m()) {
+      // Too few live ones: the way to the rest of the graph leads through dead ones.
+      candidates.insert(candidates.end(), dead.begin(), dead.end());
+      std::sort(candidates.begin(), candidates.end());
+    }
+    SelectNeighbours({context_.vectors, distance_}, own->slot, candidates, graph_.m(), &own->links);
+    const auto old = std::ranges::find_if(candidates, [&](const ScoredSlot& c) { return c.slot < begin_; });
+    return old == candidates.end() ? start : *old;
+  }
+
+  // The other rows of the batch, outwards from the row's own place: of equal ones the pool takes the next by slot, and
+  // the last.
+  void AddBatchRows(const OwnLinks& own, ConstructionRules* rules, SortedPool* pool) {
+    std::uint32_t last_equal = own.slot;  // itself: none
+    const auto add = [&](std::uint32_t other) {
+      if (!graph_.IsAtLevel(other, own.level)) return;
+      const float distance = Pair(own.slot, other);
+      if (!pool->MayEnter(distance)) return;
+      if (rules->EntersFromBatch(distance)) {
+        pool->Insert(distance, other, true);
+      } else {
+        last_equal = other;
+      }
+    };
+    const auto end_side = [&] {
+      if (last_equal != own.slot) pool->Insert(Pair(own.slot, last_equal), last_equal, true);
+      last_equal = own.slot;
+      rules->BeginSide();
+    };
+    const auto place = std::lower_bound(live_.begin(), live_.end(), own.slot);
+    rules->BeginSide();
+    for (auto other = place; other != live_.begin();) add(*--other);
+    end_side();
+    for (auto other = place + 1; other != live_.end(); ++other) add(*other);
+    end_side();
   }
 
   struct Edge {
@@ -177,11 +263,9 @@ class BatchLinker {
       const std::uint32_t link = Graph::Link(words + i);
       if (link != target) links.push_back(link);
     }
-    const std::size_t old = links.size();
     for (const Edge& edge : edges) {
-      // A row of this batch may have chosen its target already.
-      const auto end = links.begin() + static_cast<std::ptrdiff_t>(old);
-      if (target < begin_ || std::find(links.begin(), end, edge.source) == end) links.push_back(edge.source);
+      // A row of this batch may have chosen its target already; an older one may keep links of an attempt that failed.
+      if (std::ranges::find(links, edge.source) == links.end()) links.push_back(edge.source);
     }
     if (links.size() <= degree) {
       graph_.SetLinks(target, level, links);
@@ -194,12 +278,13 @@ class BatchLinker {
       candidates.push_back({.distance = distance_(row, context_.vectors.row(link)), .slot = link});
     }
     std::sort(candidates.begin(), candidates.end());
-    SelectNeighbours(context_.vectors, distance_, candidates, degree, &links);
+    SelectNeighbours({context_.vectors, distance_}, target, candidates, degree, &links);
     graph_.SetLinks(target, level, links);
   }
 
   Graph& graph_;
   const BuildContext& context_;
+  const std::uint32_t lowest_;
   const DistanceFunction distance_;
   const std::uint32_t begin_;
   const std::uint32_t end_;
@@ -215,9 +300,11 @@ class BatchLinker {
 }  // namespace
 
 void LinkBatch(Graph* graph, const BuildContext& context, std::uint32_t end) {
-  const std::uint32_t begin = graph->linked();
-  if (end <= begin) return;
-  BatchLinker(graph, context, begin, std::min(end, begin + kMaxBatchRows)).Run();
+  if (end > graph->linked()) BatchLinker(graph, context, end, 0).Run();
+}
+
+void LinkUpperLevels(Graph* graph, const BuildContext& context, std::uint32_t end) {
+  while (end > graph->linked()) BatchLinker(graph, context, end, 1).Run();
 }
 
 }  // namespace vdb

@@ -33,6 +33,10 @@ struct BuildContext {
 // (the graph is then as before, but for memory).
 void LinkBatch(Graph* graph, const BuildContext& context, std::uint32_t end);
 
+// Links slots [graph->linked(), end) at levels above 0 only, for a graph whose level 0 comes from elsewhere and is set
+// afterwards. Throws std::bad_alloc.
+void LinkUpperLevels(Graph* graph, const BuildContext& context, std::uint32_t end);
+
 }  // namespace vdb
 
 #endif  // VDB_INDEX_GRAPH_BUILDER_H_

@@ -1,14 +1,17 @@
 #include "vdb/index/link_file.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "vdb/util/checksum.h"
-#include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
 
@@ -17,25 +20,33 @@ namespace {
 
 constexpr std::array<char, 8> kMagic = {'V', 'D', 'B', 'L', 'I', 'N', 'K', 'S'};
 constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kFloat32Codes = 0;  // rows of the vector file are what walks read
 constexpr std::uint64_t kAlignment = std::uint64_t{64} << 10;
 constexpr std::uint64_t kBlockBytes = std::uint64_t{1} << 20;
+// Segments of a graph begin at multiples of it.
+constexpr std::uint64_t kNodesPerBlock = 1024;
+constexpr std::size_t kMaxSections = 32;
 
-// Persistent: never renumber. Readers skip kinds that they do not know.
+// Persistent: never renumber.
 enum SectionKind : std::uint32_t { kLevel0 = 1, kUpper = 2, kDead = 3, kChecksums = 4 };
-constexpr std::size_t kSections = 4;
+// A reader that does not know a section may skip it unless it has this flag.
+constexpr std::uint32_t kRequired = 1;
 
 struct Section {
   std::uint32_t kind = 0;
-  std::uint32_t stride = 0;  // bytes of one entry
+  std::uint32_t flags = 0;
+  std::uint32_t entry_bytes = 0;
+  std::uint32_t first_checksum = 0;  // index in the section of checksums
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
+  std::uint64_t block_bytes = 0;  // each with a checksum; the last may be shorter
 };
 
-// FORMAT.md §7.
+// FORMAT.md §7. The rest of the page up to its checksum is zero.
 struct Header {
   std::array<char, 8> magic = kMagic;
   std::uint32_t version = kVersion;
-  std::uint32_t code_kind = 0;  // 0: float32 rows, in their own file
+  std::uint32_t code_kind = kFloat32Codes;
   std::uint32_t m = 0;
   std::uint32_t slots = 0;
   std::uint32_t linked = 0;
@@ -43,149 +54,265 @@ struct Header {
   std::uint32_t entry_slot = 0;
   std::uint32_t entry_level = 0;
   std::uint64_t commit_seq = 0;
-  std::array<Section, kSections> sections{};
   std::uint64_t checksums_checksum = 0;  // XXH3 of the section of checksums
-  std::uint64_t checksum = 0;            // XXH3 of the fields before
+  std::uint32_t section_count = 0;
+  std::uint32_t zero = 0;
+  std::array<Section, kMaxSections> sections{};
+  std::array<char, 2744> rest{};
+  std::uint64_t checksum = 0;  // XXH3 of the bytes before it
 
   std::uint64_t ComputeChecksum() const { return Checksum(this, offsetof(Header, checksum)); }
 };
-static_assert(sizeof(Header) == 160);
+static_assert(sizeof(Section) == 40);
+static_assert(sizeof(Header) == 4096);
 
-std::uint64_t RoundUp(std::uint64_t value) {
-  return (value + kAlignment - 1) / kAlignment * kAlignment;
+std::uint64_t RoundUp(std::uint64_t value, std::uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
 }
 
 template <typename T>
-std::string_view BytesOf(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+std::string_view BytesOf(const T& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0])};
 }
 
-void AppendBlockChecksums(std::string_view bytes, std::vector<std::uint64_t>* out) {
-  for (; !bytes.empty(); bytes.remove_prefix(std::min<std::size_t>(bytes.size(), kBlockBytes))) {
-    out->push_back(Checksum(bytes.substr(0, kBlockBytes)));
+void AppendChecksums(std::string_view bytes, std::uint64_t block_bytes, std::vector<std::uint64_t>* out) {
+  for (; !bytes.empty(); bytes.remove_prefix(std::min<std::size_t>(bytes.size(), block_bytes))) {
+    out->push_back(Checksum(bytes.substr(0, block_bytes)));
   }
 }
 
-// Reads and verifies sections of one file.
-class Reader {
- public:
-  Reader(const FileHandle& file, const Header& header) : file_(file), header_(header) {}
-
-  Status Damaged(std::string_view what) const { return DataLossError(StrCat(file_.path(), " is damaged: ", what)); }
-
-  Status ReadChecksums(std::uint64_t file_size) {
-    file_size_ = file_size;
-    VDB_RETURN_IF_ERROR(Read(kChecksums, &checksums_));
-    if (Checksum(BytesOf(checksums_)) != header_.checksums_checksum) return Damaged("table of checksums");
-    return OkStatus();
-  }
-
-  // Sections are verified in the order of their checksums: level 0, upper, dead.
-  template <typename T>
-  Status ReadVerified(SectionKind kind, std::uint64_t entries, std::vector<T>* out) {
-    VDB_RETURN_IF_ERROR(Read(kind, out));
-    if (out->size() != entries) return Damaged(StrCat("section ", kind, " has ", out->size(), " entries of ", entries));
-    std::vector<std::uint64_t> found;
-    AppendBlockChecksums(BytesOf(*out), &found);
-    for (const std::uint64_t checksum : found) {
-      if (next_ >= checksums_.size() || checksums_[next_] != checksum) {
-        return Damaged(StrCat("section ", kind, ", checksum ", next_));
-      }
-      ++next_;
-    }
-    return OkStatus();
-  }
-
- private:
-  template <typename T>
-  Status Read(SectionKind kind, std::vector<T>* out) {
-    for (const Section& section : header_.sections) {
-      if (section.kind != kind) continue;
-      if (section.size % sizeof(T) != 0 || section.offset > file_size_ || section.size > file_size_ - section.offset) {
-        return Damaged(StrCat("section ", kind, " lies outside the file"));
-      }
-      out->resize(section.size / sizeof(T));
-      return file_.ReadAt(section.offset, out->data(), section.size);
-    }
-    return Damaged(StrCat("section ", kind, " is missing"));
-  }
-
-  const FileHandle& file_;
-  const Header& header_;
-  std::uint64_t file_size_ = 0;
-  std::vector<std::uint64_t> checksums_;
-  std::size_t next_ = 0;
-};
-
-// Links of a node, without the padding that is its own slot; false if one is no node of that level.
-// 6 parameters: one node of one level, and where its links go.
-bool TakeLinks(const Graph& graph, std::uint32_t slot, std::uint32_t level, std::span<const std::uint32_t> words,
-               std::uint32_t linked, std::vector<std::uint32_t>* links) {
-  links->clear();
-  for (const std::uint32_t link : words) {
-    if (link >= linked || (level > 0 && graph.LevelOf(link) < level)) return false;
-    if (link != slot) links->push_back(link);
-  }
-  return true;
-}
-
-std::uint64_t UpperWords(const Graph& graph, std::uint32_t linked) {
-  std::uint64_t words = 0;
-  for (std::uint32_t slot = 0; slot < linked; ++slot) words += std::uint64_t{graph.LevelOf(slot)} * graph.m();
-  return words;
-}
-
-// Puts verified words into the graph; DataLoss if they are no graph.
-Status Assemble(const Header& header, const Reader& reader, const std::vector<std::uint32_t>& level0,
-                const std::vector<std::uint32_t>& upper, Graph* graph) {
-  graph->Reserve(header.linked);
-  std::vector<std::uint32_t> links;
-  std::span<const std::uint32_t> upper_rest(upper);
-  for (std::uint32_t slot = 0; slot < header.linked; ++slot) {
-    const std::span<const std::uint32_t> words(level0.data() + std::size_t{slot} * 2 * header.m,
-                                               std::size_t{2} * header.m);
-    if (!TakeLinks(*graph, slot, 0, words, header.linked, &links)) return reader.Damaged("a link leads nowhere");
-    graph->SetLinks(slot, 0, links);
-    for (std::uint32_t level = 1; level <= graph->LevelOf(slot); ++level) {
-      if (!TakeLinks(*graph, slot, level, upper_rest.first(header.m), header.linked, &links)) {
-        return reader.Damaged("an upper link leads nowhere");
-      }
-      graph->SetLinks(slot, level, links);
-      upper_rest = upper_rest.subspan(header.m);
-    }
-  }
-  const EntryPoint entry{.slot = header.entry_slot, .level = header.entry_level};
-  if (header.has_entry != 0 && (entry.slot >= header.linked || entry.level != graph->LevelOf(entry.slot))) {
-    return reader.Damaged("the entry point is no node");
-  }
-  graph->Finish(header.linked, header.has_entry != 0 ? &entry : nullptr);
-  return OkStatus();
+std::uint64_t Level0BlockBytes(std::uint32_t m) {
+  return kNodesPerBlock * Graph::StrideFor(m) * sizeof(std::uint32_t);
 }
 
 }  // namespace
+
+// Reads and verifies the sections of one file.
+class LinkFileReader {
+ public:
+  LinkFileReader(PublishedLinks* file, const LinkFileStamp& stamp) : file_(*file), stamp_(stamp) {}
+
+  Status ReadHeader() {
+    VDB_ASSIGN_OR_RETURN(file_bytes_, file_.file_.Size());
+    VDB_RETURN_IF_ERROR(file_.file_.ReadAt(0, &header_, sizeof(header_)));
+    if (header_.magic != kMagic) return file_.Damaged("it does not begin as a file of links");
+    if (header_.checksum != header_.ComputeChecksum()) return file_.Damaged("its header differs from its checksum");
+    if (header_.version != kVersion || header_.code_kind != kFloat32Codes) {
+      return FailedPreconditionError(StrCat(file_.file_.path(), " has version ", header_.version, ", codes ",
+                                            header_.code_kind, "; this program reads version ", kVersion, ", codes ",
+                                            kFloat32Codes));
+    }
+    if (header_.m != stamp_.m || header_.slots != stamp_.slots || header_.commit_seq != stamp_.commit_seq) {
+      return file_.Damaged(StrCat("it is of commit ", header_.commit_seq, " with ", header_.slots, " slots and M ",
+                                  header_.m, "; wanted commit ", stamp_.commit_seq, " with ", stamp_.slots, " and M ",
+                                  stamp_.m));
+    }
+    if (header_.section_count > kMaxSections || header_.linked > header_.slots) return file_.Damaged("header");
+    for (const Section& section : Sections()) {
+      if ((section.flags & kRequired) != 0 && (section.kind < kLevel0 || section.kind > kChecksums)) {
+        return FailedPreconditionError(
+            StrCat(file_.file_.path(), " needs section ", section.kind, ", which this program does not know"));
+      }
+      if (section.offset > file_bytes_ || section.size > file_bytes_ - section.offset) {
+        return file_.Damaged(StrCat("section ", section.kind, " of ", section.size, " bytes at ", section.offset,
+                                    " lies outside its ", file_bytes_, " bytes"));
+      }
+    }
+    file_.m_ = header_.m;
+    file_.linked_ = header_.linked;
+    return OkStatus();
+  }
+
+  Status ReadChecksums() {
+    VDB_ASSIGN_OR_RETURN(const Section section, Find(kChecksums));
+    checksums_.resize(section.size / sizeof(std::uint64_t));
+    VDB_RETURN_IF_ERROR(file_.file_.ReadAt(section.offset, checksums_.data(), BytesOf(checksums_).size()));
+    if (Checksum(BytesOf(checksums_)) != header_.checksums_checksum) return file_.Damaged("table of checksums");
+    return OkStatus();
+  }
+
+  // A section of so many entries.
+  template <typename T>
+  Status ReadVerified(SectionKind kind, std::uint64_t entries, std::vector<T>* out) {
+    VDB_ASSIGN_OR_RETURN(const Section section, Find(kind));
+    if (section.size != entries * sizeof(T)) return WrongSize(section, entries * sizeof(T));
+    out->resize(entries);
+    VDB_RETURN_IF_ERROR(file_.file_.ReadAt(section.offset, out->data(), section.size));
+    VDB_ASSIGN_OR_RETURN(const std::span<const std::uint64_t> wanted, ChecksumsOf(section, kBlockBytes));
+    std::vector<std::uint64_t> found;
+    AppendChecksums(BytesOf(*out), kBlockBytes, &found);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (found[i] != wanted[i]) return file_.Damaged(StrCat("section ", kind, ", block ", i));
+    }
+    return OkStatus();
+  }
+
+  Status MapLevel0(Graph* graph) {
+    VDB_ASSIGN_OR_RETURN(const Section section, Find(kLevel0));
+    const std::uint64_t wanted_bytes = std::uint64_t{header_.linked} * graph->stride() * sizeof(std::uint32_t);
+    if (section.size != wanted_bytes) return WrongSize(section, wanted_bytes);
+    if (section.offset % kAlignment != 0) return file_.Damaged("level 0 is not aligned");
+    VDB_ASSIGN_OR_RETURN(const std::span<const std::uint64_t> checksums,
+                         ChecksumsOf(section, Level0BlockBytes(header_.m)));
+    file_.level0_checksums_.assign(checksums.begin(), checksums.end());
+    file_.level0_offset_ = section.offset;
+    if (section.size == 0) return OkStatus();
+    const std::size_t bytes = section.size;
+    void* address = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file_.file_.fd(), static_cast<off_t>(section.offset));
+    if (address == MAP_FAILED) return SystemError("cannot map", file_.file_.path(), errno);
+    file_.mapping_ = std::shared_ptr<const void>(
+        address, [bytes](const void* mapped) { ::munmap(const_cast<void*>(mapped), bytes); });
+    graph->Borrow(static_cast<const std::uint32_t*>(address), header_.linked, file_.mapping_);
+    return OkStatus();
+  }
+
+  // Upper links and entry point: all that descends from the top is sound.
+  Status ReadUpper(Graph* graph) {
+    std::uint64_t words = 0;
+    for (std::uint32_t slot = 0; slot < header_.linked; ++slot)
+      words += std::uint64_t{graph->LevelOf(slot)} * header_.m;
+    std::vector<std::uint32_t> upper;
+    VDB_RETURN_IF_ERROR(ReadVerified(kUpper, words, &upper));
+    std::span<const std::uint32_t> rest(upper);
+    std::vector<std::uint32_t> links;
+    for (std::uint32_t slot = 0; slot < header_.linked; ++slot) {
+      for (std::uint32_t level = 1; graph->IsAtLevel(slot, level); ++level, rest = rest.subspan(header_.m)) {
+        links.clear();
+        for (const std::uint32_t link : rest.first(header_.m)) {
+          if (link >= header_.linked || !graph->IsAtLevel(link, level)) {
+            return file_.Damaged(StrCat("slot ", slot, " links to ", link, " at level ", level));
+          }
+          if (link != slot) links.push_back(link);
+        }
+        graph->SetLinks(slot, level, links);
+      }
+    }
+    const EntryPoint entry{.slot = header_.entry_slot, .level = header_.entry_level};
+    if (header_.has_entry != 0 && (entry.slot >= header_.linked || entry.level != graph->LevelOf(entry.slot))) {
+      return file_.Damaged(StrCat("its entry point is slot ", entry.slot, " at level ", entry.level));
+    }
+    graph->Finish(header_.linked, header_.has_entry != 0 ? &entry : nullptr);
+    return OkStatus();
+  }
+
+  const Header& header() const { return header_; }
+
+ private:
+  std::span<const Section> Sections() const { return std::span(header_.sections).first(header_.section_count); }
+
+  Result<Section> Find(SectionKind kind) const {
+    for (const Section& section : Sections()) {
+      if (section.kind == kind) return section;
+    }
+    return file_.Damaged(StrCat("section ", kind, " is missing"));
+  }
+
+  Status WrongSize(const Section& section, std::uint64_t wanted) const {
+    return file_.Damaged(StrCat("section ", section.kind, " has ", section.size, " bytes; wanted ", wanted));
+  }
+
+  Result<std::span<const std::uint64_t>> ChecksumsOf(const Section& section, std::uint64_t block_bytes) const {
+    const std::uint64_t blocks = (section.size + block_bytes - 1) / block_bytes;
+    if (section.block_bytes != block_bytes || section.first_checksum > checksums_.size() ||
+        blocks > checksums_.size() - section.first_checksum) {
+      return file_.Damaged(StrCat("section ", section.kind, " has no checksums"));
+    }
+    return std::span(checksums_).subspan(section.first_checksum, blocks);
+  }
+
+  PublishedLinks& file_;
+  const LinkFileStamp& stamp_;
+  Header header_;
+  std::uint64_t file_bytes_ = 0;
+  std::vector<std::uint64_t> checksums_;
+};
+
+Status PublishedLinks::Damaged(const std::string& what) const {
+  return DataLossError(StrCat(file_.path(), " is damaged: ", what));
+}
+
+Result<std::unique_ptr<PublishedLinks>> PublishedLinks::Open(const std::string& path, const LinkFileStamp& stamp,
+                                                             LoadedLinks* links) {
+  VDB_ASSIGN_OR_RETURN(FileHandle handle, FileHandle::OpenForRead(path));
+  std::unique_ptr<PublishedLinks> file(new PublishedLinks(std::move(handle)));
+  LinkFileReader reader(file.get(), stamp);
+  VDB_RETURN_IF_ERROR(reader.ReadHeader());
+  VDB_RETURN_IF_ERROR(reader.ReadChecksums());
+  VDB_RETURN_IF_ERROR(reader.ReadVerified(kDead, (std::uint64_t{stamp.slots} + 63) / 64, &links->dead));
+  links->graph = std::make_unique<Graph>(stamp.m);
+  VDB_RETURN_IF_ERROR(reader.MapLevel0(links->graph.get()));
+  VDB_RETURN_IF_ERROR(reader.ReadUpper(links->graph.get()));
+  return file;
+}
+
+Status PublishedLinks::CheckNodes(std::uint32_t first, std::span<const std::uint32_t> words) const {
+  const std::size_t stride = Graph::StrideFor(m_);
+  for (std::size_t block = first / kNodesPerBlock; !words.empty(); ++block) {
+    const std::span<const std::uint32_t> nodes = words.first(std::min(words.size(), kNodesPerBlock * stride));
+    if (Checksum(BytesOf(nodes)) != level0_checksums_[block]) return Damaged(StrCat("level 0, block ", block));
+    for (std::size_t node = 0; node < nodes.size(); node += stride) {
+      const std::uint32_t highest = *std::ranges::max_element(nodes.subspan(node, std::size_t{2} * m_));
+      if (highest >= linked_) {
+        return Damaged(StrCat("slot ", block * kNodesPerBlock + node / stride, " links to ", highest, " of ", linked_));
+      }
+    }
+    words = words.subspan(nodes.size());
+  }
+  return OkStatus();
+}
+
+Status PublishedLinks::VerifyLevel0() const {
+  const auto* words = static_cast<const std::uint32_t*>(mapping_.get());
+  return CheckNodes(0, {words, linked_ * Graph::StrideFor(m_)});
+}
+
+Status PublishedLinks::LoadLevel0(Graph* graph) const {
+  return graph->ReplaceBorrowed([&](std::uint32_t first, std::span<std::uint32_t> words) -> Status {
+    const std::uint64_t offset = level0_offset_ + std::uint64_t{first} * graph->stride() * sizeof(std::uint32_t);
+    VDB_RETURN_IF_ERROR(file_.ReadAt(offset, words.data(), words.size_bytes()));
+    return CheckNodes(first, words);
+  });
+}
+
+Result<LoadedLinks> LoadLinkFile(const std::string& path, const LinkFileStamp& stamp) {
+  LoadedLinks loaded;
+  VDB_ASSIGN_OR_RETURN(const std::unique_ptr<PublishedLinks> file, PublishedLinks::Open(path, stamp, &loaded));
+  VDB_RETURN_IF_ERROR(file->LoadLevel0(loaded.graph.get()));
+  return loaded;
+}
 
 LinkSnapshot CopyLinks(const Graph& graph) {
   LinkSnapshot copy;
   copy.linked = graph.linked();
   copy.has_entry = graph.LoadEntryPoint(&copy.entry);
-  const std::size_t degree = graph.Degree(0);
-  copy.level0.resize(copy.linked * degree);
+  const std::size_t stride = graph.stride();
+  copy.level0.resize(copy.linked * stride);
   for (std::uint32_t slot = 0; slot < copy.linked; ++slot) {
-    const std::uint32_t* words = graph.Links(slot, 0);
-    for (std::size_t i = 0; i < degree; ++i) copy.level0[slot * degree + i] = Graph::Link(words + i);
-    const std::uint32_t level = graph.LevelOf(slot);
-    if (level == 0) continue;
-    const std::uint32_t* upper = graph.Links(slot, 1);  // levels follow each other
-    for (std::size_t i = 0; i < std::size_t{level} * graph.m(); ++i) copy.upper.push_back(Graph::Link(upper + i));
+    std::memcpy(&copy.level0[slot * stride], graph.Links(slot, 0), graph.Degree(0) * sizeof(std::uint32_t));
+    for (std::uint32_t level = 1; graph.IsAtLevel(slot, level); ++level) {
+      const std::uint32_t* links = graph.Links(slot, level);
+      copy.upper.insert(copy.upper.end(), links, links + graph.m());
+    }
   }
   return copy;
 }
 
+namespace {
+
+Status WriteContents(const std::string& path, const Header& header,
+                     std::span<const std::pair<std::uint64_t, std::string_view>> contents) {
+  VDB_ASSIGN_OR_RETURN(const FileHandle file, FileHandle::CreateEmpty(path));
+  const auto& [last_offset, last_bytes] = contents.back();
+  VDB_RETURN_IF_ERROR(file.Allocate(0, std::max(RoundUp(last_offset + last_bytes.size(), kAlignment), kAlignment)));
+  VDB_RETURN_IF_ERROR(file.WriteAt(0, {reinterpret_cast<const char*>(&header), sizeof(header)}));
+  for (const auto& [offset, bytes] : contents) VDB_RETURN_IF_ERROR(file.WriteAt(offset, bytes));
+  return file.Sync();
+}
+
+}  // namespace
+
 Status WriteLinkFile(const std::string& path, const LinkFileStamp& stamp, const LinkSnapshot& links,
                      const std::vector<std::uint64_t>& dead) {
-  const std::array<std::string_view, 3> contents = {BytesOf(links.level0), BytesOf(links.upper), BytesOf(dead)};
-  std::vector<std::uint64_t> checksums;
-  for (const std::string_view bytes : contents) AppendBlockChecksums(bytes, &checksums);
   Header header;
   header.m = stamp.m;
   header.slots = stamp.slots;
@@ -194,57 +321,33 @@ Status WriteLinkFile(const std::string& path, const LinkFileStamp& stamp, const 
   header.entry_slot = links.entry.slot;
   header.entry_level = links.entry.level;
   header.commit_seq = stamp.commit_seq;
+  std::vector<std::uint64_t> checksums;
+  std::vector<std::pair<std::uint64_t, std::string_view>> contents;
   std::uint64_t offset = kAlignment;
-  const auto place = [&](SectionKind kind, std::uint32_t stride, std::uint64_t size) {
-    header.sections[kind - 1] = {kind, stride, offset, size};
-    offset += RoundUp(size);
+  const auto add = [&](Section section, std::string_view bytes) {
+    section.flags = kRequired;
+    section.offset = offset;
+    section.size = bytes.size();
+    section.first_checksum = static_cast<std::uint32_t>(checksums.size());
+    if (section.block_bytes > 0) AppendChecksums(bytes, section.block_bytes, &checksums);
+    header.sections[header.section_count++] = section;
+    contents.emplace_back(offset, bytes);
+    offset += RoundUp(bytes.size(), kAlignment);
   };
-  place(kLevel0, stamp.m * 2 * sizeof(std::uint32_t), contents[0].size());
-  place(kUpper, stamp.m * sizeof(std::uint32_t), contents[1].size());
-  place(kDead, sizeof(std::uint64_t), contents[2].size());
-  place(kChecksums, sizeof(std::uint64_t), BytesOf(checksums).size());
+  const auto words = [](std::size_t count) { return static_cast<std::uint32_t>(count * sizeof(std::uint32_t)); };
+  add({.kind = kLevel0, .entry_bytes = words(Graph::StrideFor(stamp.m)), .block_bytes = Level0BlockBytes(stamp.m)},
+      BytesOf(links.level0));
+  add({.kind = kUpper, .entry_bytes = words(stamp.m), .block_bytes = kBlockBytes}, BytesOf(links.upper));
+  add({.kind = kDead, .entry_bytes = sizeof(std::uint64_t), .block_bytes = kBlockBytes}, BytesOf(dead));
+  add({.kind = kChecksums, .entry_bytes = sizeof(std::uint64_t)}, BytesOf(checksums));
   header.checksums_checksum = Checksum(BytesOf(checksums));
   header.checksum = header.ComputeChecksum();
 
   const std::string temporary = StrCat(path, ".tmp");
-  {
-    VDB_ASSIGN_OR_RETURN(const FileHandle file, FileHandle::CreateEmpty(temporary));
-    VDB_RETURN_IF_ERROR(file.Allocate(0, offset));
-    VDB_RETURN_IF_ERROR(file.WriteAt(0, {reinterpret_cast<const char*>(&header), sizeof(header)}));
-    for (std::size_t i = 0; i < contents.size(); ++i) {
-      VDB_RETURN_IF_ERROR(file.WriteAt(header.sections[i].offset, contents[i]));
-    }
-    VDB_RETURN_IF_ERROR(file.WriteAt(header.sections[kChecksums - 1].offset, BytesOf(checksums)));
-    VDB_RETURN_IF_ERROR(file.Sync());
-  }
-  return RenameDurably(temporary, path);
-}
-
-Result<LoadedLinks> LoadLinkFile(const std::string& path, const LinkFileStamp& stamp) {
-  VDB_ASSIGN_OR_RETURN(const FileHandle file, FileHandle::OpenForRead(path));
-  VDB_ASSIGN_OR_RETURN(const std::uint64_t size, file.Size());
-  Header header;
-  VDB_RETURN_IF_ERROR(file.ReadAt(0, &header, sizeof(header)));
-  Reader reader(file, header);
-  if (header.magic != kMagic || header.checksum != header.ComputeChecksum()) return reader.Damaged("header");
-  if (header.version != kVersion || header.code_kind != 0) {
-    return reader.Damaged(StrCat("version ", header.version, ", codes ", header.code_kind));
-  }
-  if (header.m != stamp.m || header.slots != stamp.slots || header.commit_seq != stamp.commit_seq ||
-      header.linked > header.slots) {
-    return reader.Damaged(StrCat("it is of commit ", header.commit_seq, " with ", header.slots,
-                                 " slots; wanted commit ", stamp.commit_seq, " with ", stamp.slots));
-  }
-  VDB_RETURN_IF_ERROR(reader.ReadChecksums(size));
-  LoadedLinks loaded;
-  loaded.graph = std::make_unique<Graph>(header.m);
-  std::vector<std::uint32_t> level0;
-  std::vector<std::uint32_t> upper;
-  VDB_RETURN_IF_ERROR(reader.ReadVerified(kLevel0, std::uint64_t{header.linked} * 2 * header.m, &level0));
-  VDB_RETURN_IF_ERROR(reader.ReadVerified(kUpper, UpperWords(*loaded.graph, header.linked), &upper));
-  VDB_RETURN_IF_ERROR(reader.ReadVerified(kDead, (std::uint64_t{header.slots} + 63) / 64, &loaded.dead));
-  VDB_RETURN_IF_ERROR(Assemble(header, reader, level0, upper, loaded.graph.get()));
-  return loaded;
+  Status written = WriteContents(temporary, header, contents);
+  if (written.ok()) written = RenameDurably(temporary, path);
+  if (!written.ok()) static_cast<void>(RemoveTree(temporary));
+  return written;
 }
 
 }  // namespace vdb

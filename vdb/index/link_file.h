@@ -1,7 +1,9 @@
 // The published links of a graph, with the dead set, in one file that is never written again.
 //
-// Thread safety: pure functions. Ownership: see each.
-// Source: FORMAT.md §7.
+// Reading is in two steps: PublishedLinks::Open checks everything but level 0 and gives a graph that walks the mapped
+// file at once (it may be damaged: walks check every slot); LoadLevel0 then verifies level 0 while copying it into the
+// graph's own memory, beside searches. Only after that may the graph be linked. Thread safety: const functions are safe
+// from any thread. Ownership: the graph holds the mapping by itself. Source: FORMAT.md §7.
 #ifndef VDB_INDEX_LINK_FILE_H_
 #define VDB_INDEX_LINK_FILE_H_
 
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "vdb/index/graph.h"
+#include "vdb/util/file.h"
 
 namespace vdb {
 
@@ -28,7 +31,7 @@ struct LinkSnapshot {
   std::uint32_t linked = 0;
   bool has_entry = false;
   EntryPoint entry;
-  std::vector<std::uint32_t> level0;  // linked * 2m words
+  std::vector<std::uint32_t> level0;  // linked * Graph::stride() words
   std::vector<std::uint32_t> upper;   // for slots of level > 0, ascending: level * m words each
 };
 
@@ -44,8 +47,38 @@ struct LoadedLinks {
   std::vector<std::uint64_t> dead;
 };
 
-// Reads a file back, verifying checksums and structure. Errors: NotFound; DataLoss naming the file: any damage, another
-// stamp. Throws std::bad_alloc, only for what the file's size justifies.
+class PublishedLinks {
+ public:
+  // Maps the file into *links->graph and reads the rest, verifying checksums and structure of all but level 0.
+  // Errors: NotFound; DataLoss naming the file: damage, another stamp; FailedPrecondition: written by a newer version.
+  // Throws std::bad_alloc, only for what the file's size justifies.
+  static Result<std::unique_ptr<PublishedLinks>> Open(const std::string& path, const LinkFileStamp& stamp,
+                                                      LoadedLinks* links);
+
+  // Compares level 0 with its checksums, and its links with the number of nodes. Reads all of it.
+  Status VerifyLevel0() const;
+
+  // The same, copying it into the graph that Open gave. With an error the graph goes on walking the mapped file; it
+  // should be replaced. Call as the graph's linker. Throws std::bad_alloc.
+  Status LoadLevel0(Graph* graph) const;
+
+ private:
+  friend class LinkFileReader;
+  explicit PublishedLinks(FileHandle file) : file_(std::move(file)) {}
+  // Words of nodes from `first` on, a multiple of the block; DataLoss if they differ from their checksums or are no
+  // links.
+  Status CheckNodes(std::uint32_t first, std::span<const std::uint32_t> words) const;
+  Status Damaged(const std::string& what) const;
+
+  FileHandle file_;
+  std::uint32_t m_ = 0;
+  std::uint32_t linked_ = 0;
+  std::uint64_t level0_offset_ = 0;
+  std::vector<std::uint64_t> level0_checksums_;  // per kNodesPerBlock nodes
+  std::shared_ptr<const void> mapping_;
+};
+
+// Open and LoadLevel0 in one.
 Result<LoadedLinks> LoadLinkFile(const std::string& path, const LinkFileStamp& stamp);
 
 }  // namespace vdb

@@ -1,127 +1,226 @@
 // What one walk needs beside the graph: which slots it has seen, and its pool of candidates. One per thread.
 //
-// Thread safety: none. Memory: one bit per slot, and the pool.
+// Two pools with one interface and one stop rule (a candidate beyond the ef-th nearest acceptable one is never
+// expanded): SortedPool, a sorted array, the faster one while few candidates are held; HeapPool, for a large ef or a
+// filter, when many candidates are not acceptable. Thread safety: none. Memory: one bit per slot, and the pool.
 #ifndef VDB_INDEX_SEARCH_SCRATCH_H_
 #define VDB_INDEX_SEARCH_SCRATCH_H_
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <limits>
 #include <vector>
 
 #include "vdb/index/scored_slot.h"
 
 namespace vdb {
 
-// A bitset that is cleared by undoing: a walk touches few words of many.
+// A distance and a slot in one word that orders as ScoredSlot does. Distances are finite.
+inline std::uint64_t OrderedKey(float distance, std::uint32_t slot) {
+  const auto bits = std::bit_cast<std::uint32_t>(distance + 0.0F);  // -0 and 0 are one distance
+  const std::uint32_t ordered = (bits & 0x8000'0000U) != 0 ? ~bits : bits | 0x8000'0000U;
+  return std::uint64_t{ordered} << 32 | slot;
+}
+inline ScoredSlot FromOrderedKey(std::uint64_t key) {
+  const auto ordered = static_cast<std::uint32_t>(key >> 32);
+  const std::uint32_t bits = (ordered & 0x8000'0000U) != 0 ? ordered ^ 0x8000'0000U : ~ordered;
+  return {.distance = std::bit_cast<float>(bits), .slot = static_cast<std::uint32_t>(key)};
+}
+
+// A bitset that is cleared by undoing: a walk touches few words of many. What it gathers is the list of what to undo.
 class VisitedSet {
  public:
   // Forgets everything; slots below `slots` may be asked for.
   void Begin(std::uint32_t slots) {
-    for (const std::uint32_t word : touched_) words_[word] = 0;
-    touched_.clear();
+    for (std::size_t i = 0; i < size_; ++i) words_[log_[i] / 64] = 0;
+    size_ = 0;
     const std::size_t wanted = (std::size_t{slots} + 63) / 64;
-    if (words_.size() < wanted) words_.resize(wanted);
+    if (words_.size() < wanted) words_.resize(std::max(wanted, words_.size() + words_.size() / 2));
   }
 
-  // Marks a slot; returns whether it was marked before.
-  bool TestAndSet(std::uint32_t slot) {
-    std::uint64_t& word = words_[slot / 64];
-    const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
-    if ((word & bit) != 0) return true;
-    if (word == 0) touched_.push_back(slot / 64);
-    word |= bit;
-    return false;
+  // Room for this many Gather calls.
+  void Reserve(std::size_t more) {
+    if (log_.size() < size_ + more) log_.resize(std::max(size_ + more, 2 * log_.size()));
   }
+
+  // Marks a slot; it joins the log if it was not marked before. No branch: whether it was is hard to predict.
+  void Gather(std::uint32_t slot) {
+    std::uint64_t& word = words_[slot / 64];
+    log_[size_] = slot;
+    size_ += static_cast<std::size_t>(~(word >> (slot % 64)) & 1);
+    word |= std::uint64_t{1} << (slot % 64);
+  }
+
+  // What was gathered since Begin, in order.
+  std::size_t size() const { return size_; }
+  const std::uint32_t* log() const { return log_.data(); }
 
  private:
   std::vector<std::uint64_t> words_;
-  std::vector<std::uint32_t> touched_;
+  std::vector<std::uint32_t> log_;
+  std::size_t size_ = 0;
 };
 
-// Candidates sorted by distance, of which `capacity` acceptable ones are kept; others stay among them as long as they
-// are nearer than the farthest acceptable one. The paper's W and C in one list: what is beyond the ef-th result would
-// never be expanded.
-class CandidatePool {
+// How much a pool holds.
+struct PoolLimits {
+  std::size_t acceptable = 0;                                 // ef
+  std::size_t all = std::numeric_limits<std::size_t>::max();  // with those that are not acceptable
+};
+
+// Candidates sorted by distance, of which ef acceptable ones are kept; others stay among them as long as they are
+// nearer than the farthest acceptable one. The paper's W and C in one list.
+class SortedPool {
  public:
-  void Begin(std::size_t capacity) {
-    capacity_ = capacity;
-    entries_.clear();
-    cursor_ = 0;
-    accepted_ = 0;
+  void Begin(const PoolLimits& limits) {
+    limits_ = limits;
+    size_ = cursor_ = accepted_ = 0;
+    worst_ = std::numeric_limits<float>::infinity();
+    if (keys_.empty()) Grow(256);
   }
 
-  bool full() const { return accepted_ >= capacity_; }
-  float worst() const { return entries_.back().scored.distance; }
-  bool MayEnter(float distance) const { return !full() || distance < worst(); }
+  bool MayEnter(float distance) const { return distance < worst_; }
 
-  void Insert(ScoredSlot candidate, bool acceptable) {
-    std::size_t low = 0;
-    std::size_t high = entries_.size();
-    while (low < high) {
-      const std::size_t middle = (low + high) / 2;
-      if (candidate < entries_[middle].scored) {
-        high = middle;
-      } else {
-        low = middle + 1;
-      }
+  // Only what MayEnter.
+  void Insert(float distance, std::uint32_t slot, bool acceptable) {
+    const std::uint64_t key = OrderedKey(distance, slot);
+    std::size_t at = 0;
+    for (std::size_t length = size_; length > 0;) {
+      const std::size_t half = length / 2;
+      const bool right = keys_[at + half] < key;
+      at += right ? half + 1 : 0;
+      length = right ? length - half - 1 : half;
     }
-    entries_.insert(entries_.begin() + static_cast<std::ptrdiff_t>(low), Entry{candidate, acceptable, false});
-    if (low < cursor_) cursor_ = low;
-    accepted_ += acceptable ? 1 : 0;
-    if (accepted_ <= capacity_) return;
-    // The farthest acceptable one goes, and what is farther than the new farthest.
-    entries_.pop_back();
-    --accepted_;
-    while (!entries_.back().acceptable) entries_.pop_back();
+    Place(at, key, acceptable);
   }
 
   // The nearest candidate that was not expanded, marked as such.
-  bool Next(ScoredSlot* candidate) {
-    while (cursor_ < entries_.size() && entries_[cursor_].expanded) ++cursor_;
-    if (cursor_ == entries_.size()) return false;
-    entries_[cursor_].expanded = true;
-    *candidate = entries_[cursor_].scored;
+  bool Next(std::uint32_t* slot) {
+    if (!Peek(slot)) return false;
+    flags_[cursor_] |= kExpanded;
     ++cursor_;
     return true;
   }
 
-  // The next one that Next would give, for prefetching; false if there is none.
-  bool Peek(std::uint32_t* slot) const {
-    for (std::size_t i = cursor_; i < entries_.size(); ++i) {
-      if (entries_[i].expanded) continue;
-      *slot = entries_[i].scored.slot;
-      return true;
-    }
-    return false;
+  // The one that Next would give.
+  bool Peek(std::uint32_t* slot) {
+    while (cursor_ < size_ && (flags_[cursor_] & kExpanded) != 0) ++cursor_;
+    if (cursor_ == size_) return false;
+    *slot = static_cast<std::uint32_t>(keys_[cursor_]);
+    return true;
   }
 
-  // Calls visit(ScoredSlot) for the acceptable ones, nearest first, until it returns false.
-  template <typename Visit>
-  void ForEachAccepted(Visit&& visit) const {
-    for (const Entry& entry : entries_) {
-      if (entry.acceptable && !visit(entry.scored)) return;
+  // Appends to *acceptable and, unless it is null, to *others what the pool holds, nearest first.
+  void Take(std::vector<ScoredSlot>* acceptable, std::vector<ScoredSlot>* others) const {
+    for (std::size_t i = 0; i < size_; ++i) {
+      std::vector<ScoredSlot>* out = (flags_[i] & kAcceptable) != 0 ? acceptable : others;
+      if (out != nullptr) out->push_back(FromOrderedKey(keys_[i]));
     }
   }
-  std::size_t accepted() const { return accepted_; }
 
  private:
-  struct Entry {
-    ScoredSlot scored;
-    bool acceptable;
-    bool expanded;
-  };
+  static constexpr std::uint8_t kAcceptable = 1;
+  static constexpr std::uint8_t kExpanded = 2;
 
-  std::size_t capacity_ = 0;
-  std::vector<Entry> entries_;
-  std::size_t cursor_ = 0;
+  void Grow(std::size_t size) {
+    keys_.resize(size);
+    flags_.resize(size);
+  }
+
+  void Place(std::size_t at, std::uint64_t key, bool acceptable) {
+    if (size_ == keys_.size()) Grow(2 * size_);
+    std::memmove(keys_.data() + at + 1, keys_.data() + at, (size_ - at) * sizeof(keys_[0]));
+    std::memmove(flags_.data() + at + 1, flags_.data() + at, size_ - at);
+    keys_[at] = key;
+    flags_[at] = acceptable ? kAcceptable : 0;
+    ++size_;
+    cursor_ = std::min(cursor_, at);
+    accepted_ += acceptable ? 1 : 0;
+    if (accepted_ < limits_.acceptable && size_ < limits_.all) return;
+    if (accepted_ > limits_.acceptable || size_ > limits_.all) Drop();
+    if (accepted_ == limits_.acceptable) {
+      while ((flags_[size_ - 1] & kAcceptable) == 0) Drop();  // nothing beyond the farthest acceptable one
+    }
+    cursor_ = std::min(cursor_, size_);
+    worst_ = FromOrderedKey(keys_[size_ - 1]).distance;
+  }
+
+  void Drop() {
+    --size_;
+    accepted_ -= flags_[size_] & kAcceptable;
+  }
+
+  PoolLimits limits_;
+  std::size_t size_ = 0;
+  std::size_t cursor_ = 0;  // nothing before it is left to expand
   std::size_t accepted_ = 0;
+  float worst_ = 0;
+  std::vector<std::uint64_t> keys_;
+  std::vector<std::uint8_t> flags_;
+};
+
+// The paper's W (acceptable ones only) and C as two heaps.
+class HeapPool {
+ public:
+  void Begin(const PoolLimits& limits) {
+    limits_ = limits;
+    open_.clear();
+    accepted_.clear();
+    worst_ = std::numeric_limits<float>::infinity();
+  }
+
+  bool MayEnter(float distance) const { return distance < worst_; }
+
+  // Only what MayEnter.
+  void Insert(float distance, std::uint32_t slot, bool acceptable) {
+    const std::uint64_t key = OrderedKey(distance, slot);
+    open_.push_back(key);
+    std::push_heap(open_.begin(), open_.end(), std::greater<>());
+    if (!acceptable) return;
+    accepted_.push_back(key);
+    std::push_heap(accepted_.begin(), accepted_.end());
+    if (accepted_.size() > limits_.acceptable) {
+      std::pop_heap(accepted_.begin(), accepted_.end());
+      accepted_.pop_back();
+    }
+    if (accepted_.size() == limits_.acceptable) worst_ = FromOrderedKey(accepted_.front()).distance;
+  }
+
+  bool Next(std::uint32_t* slot) {
+    if (!Peek(slot)) return false;
+    std::pop_heap(open_.begin(), open_.end(), std::greater<>());
+    open_.pop_back();
+    return true;
+  }
+
+  bool Peek(std::uint32_t* slot) const {
+    if (open_.empty()) return false;
+    if (accepted_.size() == limits_.acceptable && open_.front() > accepted_.front()) return false;
+    *slot = static_cast<std::uint32_t>(open_.front());
+    return true;
+  }
+
+  void Take(std::vector<ScoredSlot>* acceptable, std::vector<ScoredSlot>* others) const {
+    static_cast<void>(others);  // not kept
+    std::vector<std::uint64_t> sorted(accepted_);
+    std::sort(sorted.begin(), sorted.end());
+    for (const std::uint64_t key : sorted) acceptable->push_back(FromOrderedKey(key));
+  }
+
+ private:
+  PoolLimits limits_;
+  float worst_ = 0;
+  std::vector<std::uint64_t> open_;      // nearest on top
+  std::vector<std::uint64_t> accepted_;  // farthest on top
 };
 
 struct SearchScratch {
   VisitedSet visited;
-  CandidatePool pool;
-  std::vector<std::uint32_t> slots;  // neighbours gathered from one node
+  SortedPool sorted;
+  HeapPool heaps;
 };
 
 }  // namespace vdb

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -35,7 +36,7 @@ std::size_t VectorFile::StrideFor(std::size_t dim) {
 VectorFile::VectorFile(FileHandle file, std::size_t dim) : file_(std::move(file)), dim_(dim), stride_(StrideFor(dim)) {}
 
 VectorFile::~VectorFile() {
-  for (const Mapping& mapping : mappings_) ::munmap(mapping.address, mapping.bytes);
+  for (const auto& mapping : mappings_) ::munmap(mapping->address, mapping->bytes);
 }
 
 Result<std::unique_ptr<VectorFile>> VectorFile::Create(const std::string& path, std::size_t dim) {
@@ -59,11 +60,27 @@ Result<std::unique_ptr<VectorFile>> VectorFile::Open(const std::string& path, st
     return DataLossError(StrCat(path, ": ", checksums.size(), " checksums for ", wanted, " bytes"));
   }
   opened->published_checksums_ = std::move(checksums);
-  if (wanted > 0) {
-    opened->allocated_.store(size, std::memory_order_relaxed);
-    VDB_RETURN_IF_ERROR(opened->Grow(wanted));
-  }
+  if (wanted == 0) return opened;
+  opened->allocated_.store(size, std::memory_order_relaxed);
+  VDB_RETURN_IF_ERROR(opened->Grow(wanted));
+  VDB_RETURN_IF_ERROR(opened->TrustPublished(wanted));
   return opened;
+}
+
+Status VectorFile::TrustPublished(std::uint64_t bytes) {
+  MutexLock lock(&checksum_mutex_);
+  // Whole blocks keep their published checksums, so that damage is not covered up by the next publication. The last,
+  // partial one will be summed up anew when rows are added: it is compared now.
+  const std::uint64_t whole = bytes / kBlockBytes;
+  whole_blocks_.assign(published_checksums_.begin(), published_checksums_.begin() + static_cast<std::ptrdiff_t>(whole));
+  if (bytes % kBlockBytes != 0 && BlockChecksum(whole, bytes) != published_checksums_.back()) {
+    return BlockDiffers(whole);
+  }
+  return OkStatus();
+}
+
+Status VectorFile::BlockDiffers(std::uint64_t block) const {
+  return DataLossError(StrCat(file_.path(), ": MiB ", block, " differs from its checksum"));
 }
 
 Status VectorFile::Grow(std::uint64_t bytes) {
@@ -75,14 +92,24 @@ Status VectorFile::Grow(std::uint64_t bytes) {
     VDB_RETURN_IF_ERROR(file_.Allocate(allocated, target - allocated));
     allocated_.store(target, std::memory_order_relaxed);
   }
-  if (!mappings_.empty() && bytes <= mappings_.back().bytes) return OkStatus();
+  if (!mappings_.empty() && bytes <= mappings_.back()->bytes) return OkStatus();
   const std::uint64_t room =
       std::max(bytes, std::clamp(RoundUp(bytes, kBlockBytes) * kRoomFactor, kMinRoomBytes, kMaxRoomBytes));
   void* address = ::mmap(nullptr, room, PROT_READ, MAP_SHARED | MAP_NORESERVE, file_.fd(), 0);
   if (address == MAP_FAILED) return SystemError("cannot map", file_.path(), errno);
-  mappings_.push_back({address, room});
-  base_.store(static_cast<const float*>(address), std::memory_order_release);
+  mappings_.push_back(std::make_unique<const Mapping>(Mapping{address, room}));
+  mapping_.store(mappings_.back().get(), std::memory_order_release);
   return OkStatus();
+}
+
+VectorView VectorFile::view() const {
+  const Mapping* mapping = mapping_.load(std::memory_order_acquire);
+  VectorView view{.data = nullptr, .stride = stride_, .dim = dim_, .rows = 0};
+  if (mapping == nullptr) return view;
+  view.data = static_cast<const float*>(mapping->address);
+  view.rows = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(mapping->bytes / (stride_ * sizeof(float)), std::numeric_limits<std::uint32_t>::max()));
+  return view;
 }
 
 Status VectorFile::WriteRows(std::uint32_t first_slot, std::span<const float> rows) {
@@ -104,7 +131,7 @@ Status VectorFile::WriteRows(std::uint32_t first_slot, std::span<const float> ro
 }
 
 std::uint64_t VectorFile::BlockChecksum(std::uint64_t block, std::uint64_t end) const {
-  const auto* bytes = reinterpret_cast<const char*>(base_.load(std::memory_order_acquire));
+  const auto* bytes = static_cast<const char*>(mapping_.load(std::memory_order_acquire)->address);
   const std::uint64_t begin = block * kBlockBytes;
   return Checksum(bytes + begin, std::min(kBlockBytes, end - begin));
 }
@@ -123,9 +150,7 @@ std::vector<std::uint64_t> VectorFile::Checksums(std::uint32_t rows) {
 Status VectorFile::Verify(std::uint32_t rows) const {
   const std::uint64_t end = std::uint64_t{rows} * stride_ * sizeof(float);
   for (std::uint64_t block = 0; block < published_checksums_.size(); ++block) {
-    if (BlockChecksum(block, end) != published_checksums_[block]) {
-      return DataLossError(StrCat(file_.path(), ": MiB ", block, " differs from its checksum"));
-    }
+    if (BlockChecksum(block, end) != published_checksums_[block]) return BlockDiffers(block);
   }
   return OkStatus();
 }

@@ -30,6 +30,7 @@ struct VectorView {
   const float* data = nullptr;
   std::size_t stride = 0;  // float32 components from row to row
   std::size_t dim = 0;
+  std::uint32_t rows = 0;  // slots at or above it lie beyond the mapping
 
   const float* row(std::uint32_t slot) const { return data + std::size_t{slot} * stride; }
 };
@@ -46,7 +47,7 @@ class VectorFile {
   static std::unique_ptr<VectorFile> Detached(std::size_t dim);
 
   // Opens a file of which `rows` rows were published with these checksums, one per MiB. DataLoss if it is shorter.
-  // Contents are not looked at: see Verify.
+  // Only the last block, where it is shorter than a MiB, is compared; for the others see Verify.
   static Result<std::unique_ptr<VectorFile>> Open(const std::string& path, std::size_t dim, std::uint32_t rows,
                                                   std::vector<std::uint64_t> checksums);
   ~VectorFile();
@@ -57,7 +58,7 @@ class VectorFile {
   // Errors: ResourceExhausted - disk or address space; IoError.
   Status WriteRows(std::uint32_t first_slot, std::span<const float> rows);
 
-  VectorView view() const { return {base_.load(std::memory_order_acquire), stride_, dim_}; }
+  VectorView view() const;
   std::size_t dim() const { return dim_; }
 
   // fdatasync.
@@ -77,6 +78,9 @@ class VectorFile {
   VectorFile(FileHandle file, std::size_t dim);
   // Makes [0, bytes) of the file allocated and mapped.
   Status Grow(std::uint64_t bytes);
+  // Takes over the published checksums of the first `bytes` bytes.
+  Status TrustPublished(std::uint64_t bytes);
+  Status BlockDiffers(std::uint64_t block) const;
   std::uint64_t BlockChecksum(std::uint64_t block, std::uint64_t end) const;
 
   struct Mapping {
@@ -87,8 +91,8 @@ class VectorFile {
   const FileHandle file_;
   const std::size_t dim_;
   const std::size_t stride_;
-  std::atomic<const float*> base_{nullptr};
-  std::vector<Mapping> mappings_;  // the last one is in use
+  std::atomic<const Mapping*> mapping_{nullptr};
+  std::vector<std::unique_ptr<const Mapping>> mappings_;  // the last one is in use
   std::atomic<std::uint64_t> allocated_{0};
   std::vector<std::uint64_t> published_checksums_;
   Mutex checksum_mutex_;

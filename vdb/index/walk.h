@@ -1,11 +1,14 @@
 // The walk: descent through the upper levels, then best-first search at one level. Shared by searches and by insertion.
 //
-// Two passes per node: gather the neighbours that were not seen, ask for their rows, then compute distances four at a
-// time. Links may come from a file that was not verified: every slot is checked against linked.
+// Two passes per step: gather the neighbours that were not seen, then compute their distances four at a time, with the
+// rows of the next ones on their way. Codes (what distances are computed from) and the pool are compile-time
+// parameters. Links may come from a file that was not verified: every slot is checked against linked.
+// Thread safety: as Graph's readers; scratch belongs to the caller's thread.
 // Source: Malkov & Yashunin 2018, Algorithms 2 (SEARCH-LAYER) and 5 (K-NN-SEARCH). ep → entry, ef → ef, lc → level.
 #ifndef VDB_INDEX_WALK_H_
 #define VDB_INDEX_WALK_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -21,12 +24,12 @@ namespace vdb {
 class Float32Codes {
  public:
   Float32Codes(const VectorView& vectors, const DistanceFunction& distance, const float* query)
-      : vectors_(vectors), distance_(distance), query_(query) {}
+      : vectors_(vectors), distance_(distance), query_(query), bytes_(vectors.dim * sizeof(float)) {}
 
+  // Exactly the lines of the row: more would push out what is needed.
   void Prefetch(std::uint32_t slot) const {
     const auto* row = reinterpret_cast<const char*>(vectors_.row(slot));
-    const std::size_t bytes = std::min(vectors_.dim * sizeof(float), kPrefetchBytes);
-    for (std::size_t offset = 0; offset < bytes; offset += 64) __builtin_prefetch(row + offset);
+    for (std::size_t offset = 0; offset < bytes_; offset += 64) __builtin_prefetch(row + offset);
   }
 
   float One(std::uint32_t slot) const { return distance_(query_, vectors_.row(slot)); }
@@ -38,12 +41,10 @@ class Float32Codes {
   }
 
  private:
-  // Longer rows are streams that the hardware prefetcher follows.
-  static constexpr std::size_t kPrefetchBytes = 2048;
-
-  const VectorView& vectors_;
+  const VectorView vectors_;
   const DistanceFunction& distance_;
   const float* query_;
+  const std::size_t bytes_;
 };
 
 struct WalkCounts {
@@ -51,89 +52,123 @@ struct WalkCounts {
   std::uint64_t expanded = 0;
 };
 
-// The nearest node on the greedy path from `entry` down to above `level`.
-// 6 parameters: inlined into each walk; a struct of them would only be taken apart again.
-template <typename Codes>
-ScoredSlot Descend(const Graph& graph, const Codes& codes, EntryPoint entry, std::uint32_t level, std::uint32_t linked,
-                   WalkCounts* counts) {
-  ScoredSlot best{.distance = codes.One(entry.slot), .slot = entry.slot};
-  ++counts->distances;
-  for (std::uint32_t l = entry.level; l > level; --l) {
-    for (bool improved = true; improved;) {
-      improved = false;
-      const std::uint32_t* links = graph.Links(best.slot, l);
-      const std::uint32_t from = best.slot;
-      for (std::uint32_t i = 0; i < graph.Degree(l); ++i) {
-        const std::uint32_t slot = Graph::Link(links + i);
-        if (slot == from || slot >= linked || graph.LevelOf(slot) < l) continue;
-        const ScoredSlot next{.distance = codes.One(slot), .slot = slot};
-        ++counts->distances;
-        if (next < best) {
-          best = next;
-          improved = true;
-        }
-      }
-    }
-  }
-  return best;
-}
-
-// Distances of the gathered slots, each given to add(slot, distance).
-template <typename Codes, typename Add>
-void ScoreGathered(const Codes& codes, std::vector<std::uint32_t>* slots, const Add& add) {
-  constexpr std::size_t kAhead = 6;
-  const std::size_t size = slots->size();
-  for (std::size_t i = 0; i < std::min(size, kAhead); ++i) codes.Prefetch((*slots)[i]);
-  std::size_t i = 0;
-  for (; i + 4 <= size; i += 4) {
-    for (std::size_t j = i + kAhead; j < std::min(size, i + kAhead + 4); ++j) codes.Prefetch((*slots)[j]);
-    float distances[4];
-    codes.Four(slots->data() + i, distances);
-    for (std::size_t j = 0; j < 4; ++j) add((*slots)[i + j], distances[j]);
-  }
-  for (; i < size; ++i) add((*slots)[i], codes.One((*slots)[i]));
-}
-
 struct WalkLimits {
   std::size_t ef = 0;
   std::uint32_t level = 0;
-  std::uint32_t linked = 0;
+  std::size_t pool_max = std::numeric_limits<std::size_t>::max();  // candidates held, unacceptable ones included
   std::uint64_t max_distances = std::numeric_limits<std::uint64_t>::max();
 };
 
-// Best-first search at one level from `start`; accept(slot) says which nodes may be results. Leaves the ef nearest that
-// it found in scratch->pool. Returns false if it was given up at max_distances.
-// 7 parameters: as above.
-template <typename Codes, typename Accept>
-bool WalkLevel(const Graph& graph, const Codes& codes, ScoredSlot start, const WalkLimits& limits, const Accept& accept,
-               SearchScratch* scratch, WalkCounts* counts) {
-  CandidatePool& pool = scratch->pool;
-  scratch->visited.Begin(limits.linked);
-  pool.Begin(limits.ef);
-  scratch->visited.TestAndSet(start.slot);
-  pool.Insert(start, accept(start.slot));
-  const std::uint32_t degree = graph.Degree(limits.level);
-  ScoredSlot nearest;
-  while (pool.Next(&nearest)) {
-    const std::uint32_t* links = graph.Links(nearest.slot, limits.level);
-    std::uint32_t next = 0;
-    if (pool.Peek(&next)) __builtin_prefetch(graph.Links(next, limits.level));
-    scratch->slots.clear();
-    for (std::uint32_t i = 0; i < degree; ++i) {
-      const std::uint32_t slot = Graph::Link(links + i);
-      if (slot >= limits.linked || scratch->visited.TestAndSet(slot)) continue;
-      if (limits.level > 0 && graph.LevelOf(slot) < limits.level) continue;
-      scratch->slots.push_back(slot);
-    }
-    ++counts->expanded;
-    counts->distances += scratch->slots.size();
-    ScoreGathered(codes, &scratch->slots, [&](std::uint32_t slot, float distance) {
-      if (pool.MayEnter(distance)) pool.Insert({.distance = distance, .slot = slot}, accept(slot));
-    });
-    if (counts->distances > limits.max_distances) return false;
+// What a walk may be told beyond the paper: when to stop early, and what not to take into the pool.
+struct PaperRules {
+  template <typename Pool>
+  bool Stops(Pool* pool) const {
+    static_cast<void>(pool);  // the pool alone says when there is nothing left to expand
+    return false;
   }
-  return true;
-}
+  bool Enters(float distance, std::uint32_t slot) const {
+    static_cast<void>(distance);
+    static_cast<void>(slot);
+    return true;
+  }
+};
+
+// One query's walk over slots below linked. Thread safety: none; graph may be linked meanwhile.
+template <typename Codes>
+class Walk {
+ public:
+  Walk(const Graph& graph, const Codes& codes, std::uint32_t linked, VisitedSet* visited)
+      : graph_(graph), codes_(codes), linked_(linked), visited_(*visited) {}
+
+  const WalkCounts& counts() const { return counts_; }
+
+  // The nearest node on the greedy path from `entry` (below linked) down to above `level`.
+  ScoredSlot Descend(EntryPoint entry, std::uint32_t level) {
+    ScoredSlot best{.distance = codes_.One(entry.slot), .slot = entry.slot};
+    ++counts_.distances;
+    for (std::uint32_t l = entry.level; l > level; --l) {
+      visited_.Begin(linked_);
+      for (bool improved = true; improved;) {
+        improved = false;
+        const std::size_t from = visited_.size();
+        Gather(best.slot, l);
+        Score(from, [&](std::uint32_t slot, float distance) {
+          const ScoredSlot next{.distance = distance, .slot = slot};
+          if (!(next < best)) return;
+          best = next;
+          improved = true;
+        });
+      }
+    }
+    return best;
+  }
+
+  // Best-first search at one level from `start`, expanding up to kWidth nodes per step; accept(slot) says which nodes
+  // may be results. Leaves the ef nearest that it found in *pool. Returns false if it was given up at max_distances.
+  template <std::size_t kWidth, typename Pool, typename Accept, typename Rules>
+  bool Search(ScoredSlot start, const WalkLimits& limits, const Accept& accept, Rules&& rules, Pool* pool) {
+    visited_.Begin(linked_);
+    visited_.Reserve(1);
+    visited_.Gather(start.slot);
+    pool->Begin({.acceptable = limits.ef, .all = limits.pool_max});
+    pool->Insert(start.distance, start.slot, accept(start.slot));
+    std::uint32_t node = 0;
+    while (!rules.Stops(pool) && pool->Next(&node)) {
+      const std::size_t from = visited_.size();
+      Gather(node, limits.level);
+      ++counts_.expanded;
+      for (std::size_t more = 1; more < kWidth && !rules.Stops(pool) && pool->Next(&node); ++more) {
+        Gather(node, limits.level);
+        ++counts_.expanded;
+      }
+      if (pool->Peek(&node)) graph_.PrefetchLinks(node, limits.level);
+      Score(from, [&](std::uint32_t slot, float distance) {
+        if (pool->MayEnter(distance) && rules.Enters(distance, slot)) pool->Insert(distance, slot, accept(slot));
+      });
+      if (counts_.distances > limits.max_distances) return false;
+    }
+    return true;
+  }
+
+ private:
+  // Rows that are on their way while the distances of four others are computed. Measured on 784 and 384 dimensions.
+  static constexpr std::size_t kAhead = 4;
+
+  // Adds the unseen neighbours of a node to what the visited set has gathered.
+  void Gather(std::uint32_t slot, std::uint32_t level) {
+    const std::uint32_t degree = graph_.Degree(level);
+    const std::uint32_t* links = graph_.Links(slot, level);
+    visited_.Reserve(degree + 1);
+    for (std::uint32_t i = 0; i < degree; ++i) {
+      const std::uint32_t next = Graph::Link(links + i);
+      if (next >= linked_ || !graph_.IsAtLevel(next, level)) continue;
+      visited_.Gather(next);
+    }
+  }
+
+  // Distances of what was gathered since `from`, each given to add(slot, distance) in order.
+  template <typename Add>
+  void Score(std::size_t from, const Add& add) {
+    const std::uint32_t* slots = visited_.log() + from;
+    const std::size_t count = visited_.size() - from;
+    for (std::size_t i = 0; i < std::min(count, kAhead); ++i) codes_.Prefetch(slots[i]);
+    std::size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+      for (std::size_t j = i + kAhead; j < std::min(count, i + kAhead + 4); ++j) codes_.Prefetch(slots[j]);
+      float distances[4];
+      codes_.Four(slots + i, distances);
+      for (std::size_t j = 0; j < 4; ++j) add(slots[i + j], distances[j]);
+    }
+    for (; i < count; ++i) add(slots[i], codes_.One(slots[i]));
+    counts_.distances += count;
+  }
+
+  const Graph& graph_;
+  const Codes& codes_;
+  const std::uint32_t linked_;
+  VisitedSet& visited_;
+  WalkCounts counts_;
+};
 
 }  // namespace vdb
 

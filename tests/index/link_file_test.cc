@@ -1,0 +1,179 @@
+// The file of links: what was written comes back, mapped or loaded, beside searches; damage is DataLoss, never a crash.
+
+#include "vdb/index/link_file.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/index/index_under_test.h"
+
+namespace vdb {
+namespace {
+
+constexpr ClusterSpec kSpec{.clusters = 20, .dim = 16};
+
+class LinkFileTest : public ::testing::Test {
+ protected:
+  // A graph of `linked` of `rows` rows, every tenth of them dead, and its file.
+  void Make(std::uint32_t rows, std::uint32_t linked, std::uint32_t m = 8) {
+    index_ = std::make_unique<IndexUnderTest>(Metric::kL2Squared, kSpec.dim, m);
+    const Rows data = ClusteredRows(rows, kSpec);
+    index_->Add(std::span(data).first(linked));
+    index_->LinkAll(60);
+    index_->Add(std::span(data).subspan(linked));
+    dead_.assign((std::uint64_t{rows} + 63) / 64, 0);
+    for (std::uint32_t slot = 0; slot < rows; slot += 10) {
+      index_->Kill(slot);
+      dead_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+    }
+    path_ = index_->folder().Path("links");
+    stamp_ = {.m = m, .slots = rows, .commit_seq = 4711};
+    ASSERT_EQ(WriteLinkFile(path_, stamp_, CopyLinks(index_->graph()), dead_), OkStatus());
+    EXPECT_FALSE(std::filesystem::exists(path_ + ".tmp"));
+  }
+
+  std::string ReadFile() const {
+    std::ifstream in(path_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  }
+  void WriteFile(const std::string& bytes) const { std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes; }
+
+  std::unique_ptr<IndexUnderTest> index_;
+  std::vector<std::uint64_t> dead_;
+  std::string path_;
+  LinkFileStamp stamp_;
+};
+
+TEST_F(LinkFileTest, ComesBackAndIsLinkedOn) {
+  for (const std::uint32_t m : {2U, 16U, 50U}) {
+    Make(3'500, 3'000, m);
+    const std::uint64_t hash = index_->GraphHash();
+    LoadedLinks loaded = LoadLinkFile(path_, stamp_).value();
+    EXPECT_EQ(loaded.dead, dead_);
+    index_->set_graph(std::move(loaded.graph));
+    EXPECT_EQ(index_->GraphHash(), hash);
+    index_->LinkAll(60);
+    EXPECT_EQ(index_->graph().linked(), 3'500U);
+    EXPECT_GE(index_->Recall(ClusteredRows(50, {.clusters = 20, .dim = 16, .row_seed = 5}), 128), m > 2 ? 0.98 : 0.7);
+  }
+}
+
+TEST_F(LinkFileTest, IsWrittenWithoutAnyLinksToo) {
+  Make(10, 0);
+  LoadedLinks loaded = LoadLinkFile(path_, stamp_).value();
+  EXPECT_EQ(loaded.graph->linked(), 0U);
+  EXPECT_EQ(loaded.dead, dead_);
+  index_->set_graph(std::move(loaded.graph));
+  index_->LinkAll(60);
+  EXPECT_EQ(index_->graph().linked(), 10U);
+  Make(0, 0);
+  EXPECT_EQ(LoadLinkFile(path_, stamp_).value().graph->linked(), 0U);
+}
+
+TEST_F(LinkFileTest, AnotherStampIsDataLoss) {
+  Make(100, 100);
+  for (const LinkFileStamp& other : {LinkFileStamp{.m = 9, .slots = 100, .commit_seq = 4711},
+                                     LinkFileStamp{.m = 8, .slots = 101, .commit_seq = 4711},
+                                     LinkFileStamp{.m = 8, .slots = 100, .commit_seq = 4712}}) {
+    const Status status = LoadLinkFile(path_, other).status();
+    EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+    EXPECT_NE(status.message().find(path_), std::string::npos);
+  }
+  EXPECT_EQ(LoadLinkFile(path_ + ".no", stamp_).status().code(), StatusCode::kNotFound);
+}
+
+// The header's places, for a file from another time.
+void Patch(std::string* file, std::size_t offset, std::uint32_t value) {
+  std::memcpy(file->data() + offset, &value, sizeof(value));
+  const std::uint64_t checksum = Checksum(file->data(), 4'088);
+  std::memcpy(file->data() + 4'088, &checksum, sizeof(checksum));
+}
+
+TEST_F(LinkFileTest, NewerVersionsAreRefusedAndOptionalSectionsSkipped) {
+  Make(300, 300);
+  const std::string good = ReadFile();
+  std::string file = good;
+  Patch(&file, 8, 2);  // version
+  WriteFile(file);
+  EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kFailedPrecondition);
+  file = good;
+  Patch(&file, 12, 1);  // kind of codes
+  WriteFile(file);
+  EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kFailedPrecondition);
+  file = good;
+  Patch(&file, 56, 5);  // a fifth section, of kind 99
+  Patch(&file, 64 + 4 * 40, 99);
+  WriteFile(file);
+  EXPECT_EQ(LoadLinkFile(path_, stamp_).status(), OkStatus());
+  Patch(&file, 64 + 4 * 40 + 4, 1);  // required
+  WriteFile(file);
+  EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kFailedPrecondition);
+}
+
+TEST_F(LinkFileTest, EveryFlipIsDataLossOrDoesNoHarm) {
+  Make(2'500, 2'000);
+  const std::string good = ReadFile();
+  const std::uint64_t hash = index_->GraphHash();
+  std::mt19937 random(3);
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < 700; ++i) {
+    std::string bad = good;
+    // The header's used part bit by bit, its page, then anywhere.
+    const std::size_t at = i < 230 ? i : i < 280 ? random() % 4'096 : random() % bad.size();
+    bad[at] = static_cast<char>(bad[at] ^ (1 << random() % 8));
+    WriteFile(bad);
+    // The lazy way first: a walk over a damaged file may find less, but must end and give rows that there are.
+    LoadedLinks mapped;
+    if (const auto file = PublishedLinks::Open(path_, stamp_, &mapped); file.ok()) {
+      index_->set_graph(std::move(mapped.graph));
+      const auto result = index_->Walk(std::vector<float>(16, 0.1F), {.k = 10, .ef = 64, .max_distances = 5'000});
+      for (const ScoredSlot& hit : result.hits) EXPECT_LT(hit.slot, 2'000U);
+    }
+    Result<LoadedLinks> loaded = LoadLinkFile(path_, stamp_);
+    if (loaded.ok()) {  // between the sections
+      index_->set_graph(std::move(loaded->graph));
+      EXPECT_EQ(index_->GraphHash(), hash) << at;
+      EXPECT_EQ(loaded->dead, dead_);
+      continue;
+    }
+    ++found;
+    EXPECT_EQ(loaded.status().code(), StatusCode::kDataLoss) << at;
+    EXPECT_NE(loaded.status().message().find(path_), std::string::npos);
+  }
+  EXPECT_GT(found, 400U);
+}
+
+// A walk over level 0 that is nothing but noise.
+TEST_F(LinkFileTest, AWalkOverGarbageEnds) {
+  Make(2'000, 2'000);
+  std::string bad = ReadFile();
+  std::mt19937 random(4);
+  for (std::size_t at = 65'536; at < 65'536 + 2'000 * 64; at += 4) {
+    const std::uint32_t noise = random();
+    std::memcpy(&bad[at], &noise, sizeof(noise));
+  }
+  WriteFile(bad);
+  LoadedLinks mapped;
+  const auto file = PublishedLinks::Open(path_, stamp_, &mapped).value();
+  index_->set_graph(std::move(mapped.graph));
+  const auto result = index_->Walk(std::vector<float>(16, 0.1F), {.k = 10, .ef = 64, .max_distances = 5'000});
+  EXPECT_LE(result.hits.size(), 10U);
+  EXPECT_EQ(file->VerifyLevel0().code(), StatusCode::kDataLoss);
+  EXPECT_EQ(file->LoadLevel0(index_->mutable_graph()).code(), StatusCode::kDataLoss);
+  EXPECT_TRUE(index_->graph().is_borrowed());
+}
+
+TEST_F(LinkFileTest, EveryTruncationIsDataLoss) {
+  Make(2'500, 2'000);
+  const std::string good = ReadFile();
+  for (std::size_t size = 0; size + 65'536 < good.size(); size += size < 300 ? 23 : 9'973) {
+    WriteFile(good.substr(0, size));
+    EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kDataLoss) << size;
+  }
+}
+
+}  // namespace
+}  // namespace vdb

@@ -1,0 +1,201 @@
+// The parts of a search by themselves: keys, visited set, pools, neighbour selection, exact scans.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "tests/index/index_under_test.h"
+#include "vdb/index/neighbour_selection.h"
+#include "vdb/index/search_scratch.h"
+
+namespace vdb {
+namespace {
+
+TEST(OrderedKey, OrdersAsScoredSlotsAndComesBack) {
+  const float distances[] = {-3e38F, -1.5F, -1e-40F, 0.0F, 1e-40F, 0.25F, 1.0F, 3e38F};
+  std::vector<ScoredSlot> sorted;
+  for (const float distance : distances) {
+    for (const std::uint32_t slot : {0U, 1U, 0xFFFF'FFFEU}) sorted.push_back({distance, slot});
+  }
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    EXPECT_EQ(FromOrderedKey(OrderedKey(sorted[i].distance, sorted[i].slot)), sorted[i]);
+    for (std::size_t j = 0; j < sorted.size(); ++j) {
+      EXPECT_EQ(OrderedKey(sorted[i].distance, sorted[i].slot) < OrderedKey(sorted[j].distance, sorted[j].slot),
+                sorted[i] < sorted[j]);
+    }
+  }
+  EXPECT_EQ(OrderedKey(-0.0F, 5), OrderedKey(0.0F, 5));
+}
+
+TEST(VisitedSet, GathersEachSlotOnceAndForgets) {
+  VisitedSet visited;
+  for (int round = 0; round < 3; ++round) {
+    visited.Begin(1'000);
+    visited.Reserve(7);
+    for (const std::uint32_t slot : {5U, 999U, 5U, 64U, 63U, 64U}) visited.Gather(slot);
+    EXPECT_EQ(std::vector(visited.log(), visited.log() + visited.size()), (std::vector<std::uint32_t>{5, 999, 64, 63}));
+  }
+  visited.Begin(100'000);
+  visited.Reserve(2);
+  visited.Gather(99'999);
+  EXPECT_EQ(visited.size(), 1U);
+}
+
+// What both pools must do, written plainly: all that was ever let in, and which of it was expanded.
+class PlainPool {
+ public:
+  explicit PlainPool(std::size_t capacity) : capacity_(capacity) {}
+
+  float Worst() const {
+    std::vector<ScoredSlot> accepted = Accepted();
+    return accepted.size() < capacity_ ? INFINITY : accepted.back().distance;
+  }
+  void Insert(ScoredSlot candidate, bool acceptable) {
+    open_.push_back(candidate);
+    if (acceptable) accepted_.push_back(candidate);
+  }
+  bool Next(std::uint32_t* slot) {
+    const auto nearest = std::min_element(open_.begin(), open_.end());
+    const std::vector<ScoredSlot> accepted = Accepted();
+    if (nearest == open_.end() || (accepted.size() == capacity_ && accepted.back() < *nearest)) return false;
+    *slot = nearest->slot;
+    open_.erase(nearest);
+    return true;
+  }
+  std::vector<ScoredSlot> Accepted() const {
+    std::vector<ScoredSlot> sorted = accepted_;
+    std::sort(sorted.begin(), sorted.end());
+    if (sorted.size() > capacity_) sorted.resize(capacity_);
+    return sorted;
+  }
+
+ private:
+  const std::size_t capacity_;
+  std::vector<ScoredSlot> open_;
+  std::vector<ScoredSlot> accepted_;
+};
+
+template <typename Pool>
+class Pools : public ::testing::Test {};
+using PoolTypes = ::testing::Types<SortedPool, HeapPool>;
+TYPED_TEST_SUITE(Pools, PoolTypes);
+
+TYPED_TEST(Pools, DoAsThePaperSays) {
+  std::mt19937 random(11);
+  TypeParam pool;
+  for (int round = 0; round < 300; ++round) {
+    const std::size_t capacity = 1 + random() % 20;
+    const std::uint32_t acceptable_percent = std::array{100U, 70U, 10U, 0U}[random() % 4];
+    PlainPool plain(capacity);
+    pool.Begin({.acceptable = capacity});
+    for (std::uint32_t slot = 0; slot < 200; ++slot) {
+      const auto distance = static_cast<float>(random() % 50) - 10.0F;  // many ties
+      ASSERT_EQ(pool.MayEnter(distance), distance < plain.Worst());
+      if (pool.MayEnter(distance)) {
+        const bool acceptable = random() % 100 < acceptable_percent;
+        pool.Insert(distance, slot, acceptable);
+        plain.Insert({distance, slot}, acceptable);
+      }
+      if (random() % 3 != 0) continue;
+      std::uint32_t wanted = 0;
+      std::uint32_t next = 0;
+      std::uint32_t peeked = 0;
+      const bool has_next = plain.Next(&wanted);
+      ASSERT_EQ(pool.Peek(&peeked), has_next);
+      ASSERT_EQ(pool.Next(&next), has_next);
+      ASSERT_EQ(next, wanted);
+      ASSERT_EQ(peeked, wanted);
+    }
+    std::vector<ScoredSlot> accepted;
+    pool.Take(&accepted, nullptr);
+    ASSERT_EQ(accepted, plain.Accepted());
+  }
+}
+
+TEST(SortedPool, HoldsNoMoreThanItsLimit) {
+  SortedPool pool;
+  pool.Begin({.acceptable = 4, .all = 8});
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    const auto distance = static_cast<float>(i * 37 % 100);
+    if (pool.MayEnter(distance)) pool.Insert(distance, i, false);
+  }
+  std::vector<ScoredSlot> accepted;
+  std::vector<ScoredSlot> others;
+  pool.Take(&accepted, &others);
+  EXPECT_TRUE(accepted.empty());
+  ASSERT_EQ(others.size(), 8U);
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(others[i].distance, static_cast<float>(i));
+}
+
+TEST(SelectNeighbours, ChoosesAsTheAlgorithmSays) {
+  constexpr std::size_t kDim = 6;
+  IndexUnderTest index(Metric::kL2Squared, kDim);
+  index.Add(ClusteredRows(400, {.clusters = 8, .dim = kDim}));
+  const VectorView view = index.vectors().view();
+  for (std::uint32_t node = 0; node < 20; ++node) {
+    std::vector<ScoredSlot> candidates;
+    for (std::uint32_t slot = 0; slot < 400; ++slot) {
+      if (slot != node) candidates.push_back({index.distance()(view.row(node), view.row(slot)), slot});
+    }
+    std::sort(candidates.begin(), candidates.end());
+    candidates.resize(150 + node);
+    for (const std::size_t m : {1U, 5U, 16U, 300U}) {
+      std::vector<std::uint32_t> wanted;
+      for (const ScoredSlot& candidate : candidates) {
+        const bool covered = std::ranges::any_of(wanted, [&](std::uint32_t chosen) {
+          return index.distance()(view.row(chosen), view.row(candidate.slot)) < candidate.distance;
+        });
+        if (!covered && wanted.size() < m) wanted.push_back(candidate.slot);
+      }
+      std::vector<std::uint32_t> chosen;
+      SelectNeighbours({view, index.distance()}, node, candidates, m, &chosen);
+      EXPECT_EQ(chosen, wanted);
+    }
+  }
+}
+
+TEST(ScanRange, FindsTheVisibleMatchesOfItsRange) {
+  constexpr std::size_t kDim = 5;
+  constexpr std::uint32_t kRows = 300;
+  IndexUnderTest index(Metric::kL2Squared, kDim);
+  index.Add(ClusteredRows(kRows, {.clusters = 3, .dim = kDim}));
+  for (std::uint32_t slot = 0; slot < kRows; slot += 5) index.Kill(slot);
+  Bitset matches(kRows);
+  for (std::uint32_t slot = 0; slot < kRows; slot += 2) matches.Set(slot);
+  const std::vector<float> query(kDim, 0.5F);
+  const VectorView view = index.vectors().view();
+  for (const auto& [begin, end] : std::vector<std::pair<std::uint32_t, std::uint32_t>>{
+           {0, kRows}, {0, 0}, {63, 64}, {64, 128}, {1, 299}, {130, 131}, {300, 300}}) {
+    for (const Bitset* filter : {static_cast<const Bitset*>(nullptr), static_cast<const Bitset*>(&matches)}) {
+      std::vector<ScoredSlot> wanted;
+      for (std::uint32_t slot = begin; slot < end; ++slot) {
+        if (slot % 5 == 0 || (filter != nullptr && slot % 2 != 0)) continue;
+        wanted.push_back({index.distance()(query.data(), view.row(slot)), slot});
+      }
+      std::sort(wanted.begin(), wanted.end());
+      const std::size_t scored = wanted.size();
+      if (wanted.size() > 7) wanted.resize(7);
+      NearestList nearest(7);
+      EXPECT_EQ(ScanRange(view, index.distance(), query.data(), index.deaths(), index.clock(), filter, {begin, end},
+                          &nearest),
+                scored);
+      const std::vector<ScoredSlot> found = nearest.Take();
+      ASSERT_EQ(found.size(), wanted.size());
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        EXPECT_NEAR(found[i].distance, wanted[i].distance, 1e-5F * (1 + wanted[i].distance));
+      }
+    }
+  }
+}
+
+TEST(ScanRange, TiesGoToTheLowerSlot) {
+  IndexUnderTest index(Metric::kL2Squared, 4);
+  index.Add(Rows(100, std::vector<float>(4, 2.0F)));
+  const std::vector<ScoredSlot> found = index.Truth({0, 0, 0, 0}, 3);
+  ASSERT_EQ(found.size(), 3U);
+  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(found[i].slot, i);
+}
+
+}  // namespace
+}  // namespace vdb
