@@ -1,6 +1,7 @@
 // FieldIndex::Load: nothing in the file is believed before its checksum, and no number in it after.
 #include <algorithm>
-#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstring>
 #include <map>
 #include <new>
@@ -221,16 +222,19 @@ class FieldFileReader {
     VDB_RETURN_IF_ERROR(ReadArray(tags_kind, c, max_count, &cells->tags, &tags));
     VDB_RETURN_IF_ERROR(ReadArray(static_cast<FieldSectionKind>(kind + 1), c, max_count, &cells->codes, &codes));
     VDB_RETURN_IF_ERROR(ReadArray(static_cast<FieldSectionKind>(kind + 2), c, max_count, &cells->words, &words));
-    const bool elements = tags_kind == FieldSectionKind::kElementTags;
+    // The three arrays have the same segments, so a run of tags has runs of codes and words beside it.
+    if (tags_kind == FieldSectionKind::kElementTags && tags != max_count) {
+      return Damaged(StrCat("column ", records_[c].path, ": has ", tags, " elements; its record says ", max_count));
+    }
+    RunCheck check{.record = records_[c], .element = tags_kind == FieldSectionKind::kElementTags};
     std::uint64_t length = 0;
     for (std::uint64_t i = 0; i < tags; i += length) {
       const std::uint8_t* run = cells->tags.Run(i, tags, &length);
+      check.code_count = check.word_count = 0;
+      if (i < codes) check.codes = cells->codes.Run(i, codes, &check.code_count);
+      if (i < words) check.words = cells->words.Run(i, words, &check.word_count);
       for (std::uint64_t j = 0; j < length; ++j) {
-        const std::uint8_t tag = run[j];
-        if (tag < static_cast<std::uint8_t>(CellTag::kInt64) || tag == static_cast<std::uint8_t>(CellTag::kObject)) {
-          continue;
-        }
-        if (!CellIsSound(records_[c], *cells, i + j, elements, codes, words)) {
+        if (!check.IsSound(static_cast<CellTag>(run[j]), j)) {
           return Damaged(StrCat("column ", records_[c].path, ": cell ", i + j, " is malformed"));
         }
       }
@@ -238,30 +242,42 @@ class FieldFileReader {
     return OkStatus();
   }
 
-  // Whether a cell's tag is known and what it refers to exists.
-  // 6 parameters: one cell, and what it may point to.
-  static bool CellIsSound(const ColumnRecord& record, const Cells& cells, std::uint64_t i, bool element,
-                          std::uint64_t codes, std::uint64_t words) {
-    switch (static_cast<CellTag>(cells.tags[i])) {
-      case CellTag::kInt64:
-      case CellTag::kUint64:
-      case CellTag::kDouble:
-        return i < words;
-      case CellTag::kCode:
-        return i < codes && cells.codes[i] < record.dictionary;
-      case CellTag::kHash:
-        return i < codes;
-      case CellTag::kHashTime:
-        return i < codes && i < words;
-      case CellTag::kList:
-        return !element && i < words && Column::ListFirst(cells.words[i]) <= record.elements &&
-               Column::ListCount(cells.words[i]) <= record.elements - Column::ListFirst(cells.words[i]);
-      case CellTag::kPayload:
-        return !element;
-      default:
-        return false;
+  // Whether cells of a run have tags that are known and refer to what exists.
+  struct RunCheck {
+    bool IsSound(CellTag tag, std::uint64_t j) const {
+      switch (tag) {
+        case CellTag::kMissing:
+        case CellTag::kNull:
+        case CellTag::kFalse:
+        case CellTag::kTrue:
+        case CellTag::kObject:
+          return true;
+        case CellTag::kInt64:
+        case CellTag::kUint64:
+        case CellTag::kDouble:
+          return j < word_count;
+        case CellTag::kCode:
+          return j < code_count && codes[j] < record.dictionary;
+        case CellTag::kHash:
+          return j < code_count;
+        case CellTag::kHashTime:
+          return j < code_count && j < word_count;
+        case CellTag::kList:
+          return !element && j < word_count && Column::ListFirst(words[j]) <= record.elements &&
+                 Column::ListCount(words[j]) <= record.elements - Column::ListFirst(words[j]);
+        case CellTag::kPayload:
+          return !element;
+      }
+      return false;
     }
-  }
+
+    const ColumnRecord& record;
+    bool element = false;
+    const std::uint32_t* codes = nullptr;
+    std::uint64_t code_count = 0;
+    const std::uint64_t* words = nullptr;
+    std::uint64_t word_count = 0;
+  };
 
   FileHandle file_;
   FieldFileHeader header_;

@@ -1,5 +1,6 @@
 // FieldIndex::Save.
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <utility>

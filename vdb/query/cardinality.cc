@@ -2,55 +2,63 @@
 
 #include <algorithm>
 #include <bit>
+#include <string>
 
 #include "vdb/query/filter_evaluator.h"
 #include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
 
 namespace vdb {
 namespace {
 
-constexpr std::uint32_t kBlockSlots = 4'096;  // keeps the three words of truth in the first cache
+// Slots per evaluation: enough to amortise the call, little enough to stay in cache.
+constexpr std::uint64_t kStrideSlots = std::uint64_t{1} << 16;
 
-Result<bool> PayloadMatches(const FilterProgram& program, std::uint32_t slot, PayloadReader& payloads) {
-  std::string payload;
-  VDB_RETURN_IF_ERROR(payloads.ReadPayload(slot, &payload));
-  VDB_ASSIGN_OR_RETURN(const Tri truth, EvaluateFilter(program.filter(), payload));
-  return truth == Tri::kTrue;
+Result<bool> PayloadMatches(const FilterProgram& program, std::uint32_t slot, PayloadReader& payloads,
+                            std::string* payload) {
+  VDB_RETURN_IF_ERROR(payloads.ReadPayload(slot, payload));
+  const Result<Tri> truth = EvaluateFilter(program.filter(), *payload);
+  if (!truth.ok()) {
+    return Status(truth.status().code(), StrCat("record in slot ", slot, ": ", truth.status().message()));
+  }
+  return *truth == Tri::kTrue;
 }
 
 }  // namespace
-
-Result<bool> SlotMatches(const FilterProgram& program, std::uint32_t slot, PayloadReader& payloads) {
-  const Verdict verdict = program.EvaluateSlot(slot);
-  if (verdict == Verdict::kUnknown) return PayloadMatches(program, slot, payloads);
-  return verdict == Verdict::kTrue;
-}
 
 Result<MatchSet> ComputeMatches(const FilterProgram& program, const Deaths& deaths, Clock clock,
                                 PayloadReader& payloads) {
   MatchSet matches;
   matches.slots = Bitset(clock.committed);
   TriWords truth;
-  for (std::uint64_t begin = 0; begin < clock.committed; begin += kBlockSlots) {
-    const auto end = static_cast<std::uint32_t>(std::min<std::uint64_t>(clock.committed, begin + kBlockSlots));
-    program.Evaluate(static_cast<std::uint32_t>(begin), end, &truth);
-    for (std::size_t w = 0; w < truth.is_true.size(); ++w) {
-      const std::uint64_t word = begin / 64 + w;
+  std::string payload;
+  for (std::uint64_t begin = 0; begin < clock.committed; begin += kStrideSlots) {
+    const std::uint64_t end = std::min<std::uint64_t>(clock.committed, begin + kStrideSlots);
+    program.Evaluate(static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), &truth);
+    for (std::size_t i = 0; i < truth.is_true.size(); ++i) {
+      const std::uint64_t word = begin / 64 + i;
       const std::uint64_t visible = deaths.VisibleWord(word, clock);
-      std::uint64_t found = truth.is_true[w] & visible;
-      std::uint64_t unknown = visible & ~(truth.is_true[w] | truth.is_false[w] | truth.is_null[w]);
+      std::uint64_t match = truth.is_true[i] & visible;
+      std::uint64_t unknown = visible & ~(truth.is_true[i] | truth.is_false[i] | truth.is_null[i]);
       for (; unknown != 0; unknown &= unknown - 1) {
-        const auto bit = static_cast<std::uint64_t>(std::countr_zero(unknown));
-        VDB_ASSIGN_OR_RETURN(const bool is_match,
-                             PayloadMatches(program, static_cast<std::uint32_t>(word * 64 + bit), payloads));
+        const auto bit = static_cast<unsigned>(std::countr_zero(unknown));
         ++matches.payloads_read;
-        if (is_match) found |= std::uint64_t{1} << bit;
+        VDB_ASSIGN_OR_RETURN(const bool is_match,
+                             PayloadMatches(program, static_cast<std::uint32_t>(word * 64 + bit), payloads, &payload));
+        if (is_match) match |= std::uint64_t{1} << bit;
       }
-      matches.slots.words()[word] = found;
-      matches.count += static_cast<std::uint64_t>(std::popcount(found));
+      matches.slots.words()[word] = match;
+      matches.count += static_cast<std::uint64_t>(std::popcount(match));
     }
   }
   return matches;
+}
+
+Result<bool> SlotMatches(const FilterProgram& program, std::uint32_t slot, PayloadReader& payloads) {
+  const Verdict verdict = program.EvaluateSlot(slot);
+  if (verdict != Verdict::kUnknown) return verdict == Verdict::kTrue;
+  std::string payload;
+  return PayloadMatches(program, slot, payloads, &payload);
 }
 
 }  // namespace vdb

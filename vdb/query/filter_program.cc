@@ -1,76 +1,138 @@
 #include "vdb/query/filter_program.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
-#include "vdb/query/leaf_program.h"
+#include "vdb/query/filter_leaf.h"
 #include "vdb/util/status_macros.h"
 
 namespace vdb {
+namespace {
 
-// The tree again, with a program at each leaf.
+// Slots are evaluated in blocks of this many words, so that intermediate results stay in the first-level cache.
+constexpr unsigned kBlockWords = 16;
+using TriBlock = std::array<TriWord, kBlockWords>;
+
+void Negate(TriWord* word) {
+  std::swap(word->is_true, word->is_false);
+}
+
+// Kleene's AND. A bit that is unknown in one and not FALSE in the other stays unknown.
+void AndInto(TriWord* a, const TriWord& b) {
+  const std::uint64_t both = a->is_true & b.is_true;
+  a->is_null = (a->is_true | a->is_null) & (b.is_true | b.is_null) & ~both;
+  a->is_false |= b.is_false;
+  a->is_true = both;
+}
+
+Verdict NotOf(Verdict verdict) {
+  if (verdict == Verdict::kTrue) return Verdict::kFalse;
+  return verdict == Verdict::kFalse ? Verdict::kTrue : verdict;
+}
+
+Verdict AndOf(Verdict a, Verdict b) {
+  if (a == Verdict::kFalse || b == Verdict::kFalse) return Verdict::kFalse;
+  if (a == Verdict::kUnknown || b == Verdict::kUnknown) return Verdict::kUnknown;
+  return a == Verdict::kNull || b == Verdict::kNull ? Verdict::kNull : Verdict::kTrue;
+}
+
+std::uint64_t LowBits(std::uint64_t count) {
+  return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+}
+
+}  // namespace
+
+// An inner node is an AND of its children or, with `disjunction`, the negation of the AND of their negations. A leaf
+// tests a column. Neither: a constant.
 struct FilterProgram::Node {
-  FilterOp op = FilterOp::kConstant;
-  Verdict constant = Verdict::kNull;
+  bool negated = false;
+  bool disjunction = false;
+  Verdict constant = Verdict::kTrue;
+  std::unique_ptr<FilterLeaf> leaf;
+  const std::string* path = nullptr;  // the leaf's
   std::vector<std::unique_ptr<Node>> children;
-  std::unique_ptr<LeafProgram> leaf;
 
-  using Words = LeafProgram::Words;
-
-  // Kleene's logic, 64 slots at a time. A bit in none of the three is unknown.
-  static Words And(const Words& a, const Words& b) {
-    const std::uint64_t is_true = a.is_true & b.is_true;
-    return {is_true, a.is_false | b.is_false, (a.is_true | a.is_null) & (b.is_true | b.is_null) & ~is_true};
-  }
-  static Words Not(const Words& a) { return {a.is_false, a.is_true, a.is_null}; }
-
-  Words Evaluate(std::uint32_t begin, std::uint32_t end) const {
-    const std::uint32_t count = end - begin;
-    const std::uint64_t all = count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
-    switch (op) {
-      case FilterOp::kConstant:
-        return {constant == Verdict::kTrue ? all : 0, constant == Verdict::kFalse ? all : 0,
-                constant == Verdict::kNull ? all : 0};
-      case FilterOp::kNot:
-        return Not(children[0]->Evaluate(begin, end));
-      case FilterOp::kAnd:
-      case FilterOp::kOr: {
-        const bool is_or = op == FilterOp::kOr;
-        Words result{all, 0, 0};
-        for (const auto& child : children) {
-          const Words next = child->Evaluate(begin, end);
-          result = And(result, is_or ? Not(next) : next);  // a OR b = NOT (NOT a AND NOT b)
-        }
-        return is_or ? Not(result) : result;
-      }
-      default:
-        return leaf->Evaluate(begin, end);
-    }
-  }
-
-  static std::unique_ptr<Node> Make(const FilterNode& tree, const FieldIndex& index) {
+  static std::unique_ptr<Node> Make(const FilterNode& filter, const FieldIndex& index) {
     auto node = std::make_unique<Node>();
-    node->op = tree.op;
-    switch (tree.op) {
+    switch (filter.op) {
       case FilterOp::kConstant: {
-        const Value& value = tree.operands[0].value;
+        const Value& value = filter.operands[0].value;
+        node->constant = Verdict::kNull;
         if (value.type() == Value::Type::kBool) node->constant = value.bool_value() ? Verdict::kTrue : Verdict::kFalse;
         break;
       }
+      case FilterOp::kNot:
+        node = Make(*filter.children[0], index);
+        node->negated = !node->negated;
+        break;
       case FilterOp::kAnd:
       case FilterOp::kOr:
-      case FilterOp::kNot:
-        for (const FilterNodePtr& child : tree.children) node->children.push_back(Make(*child, index));
+        node->disjunction = filter.op == FilterOp::kOr;
+        for (const FilterNodePtr& child : filter.children) node->children.push_back(Make(*child, index));
+        break;
+      case FilterOp::kContainsAll:  // an AND of CONTAINS
+        for (const FilterOperand& operand : filter.operands) {
+          FilterNode one;
+          one.op = FilterOp::kContainsAny;
+          one.path = filter.path;
+          one.operands.push_back(operand);
+          node->children.push_back(Make(one, index));
+          node->children.back()->path = &filter.path.text;
+        }
         break;
       default:
-        node->leaf = std::make_unique<LeafProgram>(tree, index);
+        node->leaf = std::make_unique<FilterLeaf>(filter, index);
+        node->path = &filter.path.text;
+        break;
     }
     return node;
   }
 
-  void CollectPayloadPaths(const FilterNode& tree, std::vector<std::string>* paths) const {
-    if (leaf != nullptr && leaf->NeedsPayloads()) paths->push_back(tree.path.text);
-    for (std::size_t i = 0; i < children.size(); ++i) children[i]->CollectPayloadPaths(*tree.children[i], paths);
+  // Slots [first, end), at most a block.
+  void Evaluate(std::uint64_t first, std::uint64_t end, TriBlock* out) const {
+    const auto words = static_cast<unsigned>((end - first + 63) / 64);
+    if (children.empty()) {
+      for (unsigned w = 0; w < words; ++w) {
+        const std::uint64_t at = first + w * 64;
+        const auto count = static_cast<unsigned>(std::min<std::uint64_t>(64, end - at));
+        TriWord& word = (*out)[w];
+        word = leaf != nullptr ? leaf->Evaluate(at, count) : TriWord{};
+        if (leaf == nullptr) word.Add(constant, LowBits(count));
+        if (negated) Negate(&word);
+      }
+      return;
+    }
+    TriBlock next;
+    bool decided = false;  // FALSE everywhere: the rest need not be asked
+    for (std::size_t c = 0; c < children.size() && !decided; ++c) {
+      TriBlock& to = c == 0 ? *out : next;
+      children[c]->Evaluate(first, end, &to);
+      decided = true;
+      for (unsigned w = 0; w < words; ++w) {
+        if (disjunction) Negate(&to[w]);
+        if (c > 0) AndInto(&(*out)[w], to[w]);
+        decided &= (*out)[w].is_false == LowBits(end - first - w * 64);
+      }
+    }
+    if (disjunction == negated) return;
+    for (unsigned w = 0; w < words; ++w) Negate(&(*out)[w]);
+  }
+
+  Verdict EvaluateSlot(std::uint32_t slot) const {
+    Verdict result = constant;
+    if (leaf != nullptr) result = leaf->EvaluateSlot(slot);
+    for (const auto& child : children) {
+      const Verdict verdict = child->EvaluateSlot(slot);
+      result = AndOf(result, disjunction ? NotOf(verdict) : verdict);
+      if (result == Verdict::kFalse) break;
+    }
+    return disjunction == negated ? result : NotOf(result);
+  }
+
+  void AddPayloadPaths(std::vector<std::string>* paths) const {
+    if (leaf != nullptr && leaf->MayNeedPayloads()) paths->push_back(*path);
+    for (const auto& child : children) child->AddPayloadPaths(paths);
   }
 };
 
@@ -87,41 +149,39 @@ FilterProgram FilterProgram::Compile(FilterNodePtr filter, const FieldIndex& ind
 Result<FilterProgram> FilterProgram::Compile(const Filter& filter, std::span<const Value> values,
                                              const FieldIndex& index) {
   VDB_ASSIGN_OR_RETURN(FilterNodePtr bound, BindFilter(filter, values));
-  return FilterProgram(std::move(bound), index);
+  return Compile(std::move(bound), index);
 }
 
 void FilterProgram::Evaluate(std::uint32_t begin, std::uint32_t end, TriWords* out) const {
-  const std::size_t words = (std::size_t{end} - begin + 63) / 64;
+  const std::size_t words = end <= begin ? 0 : (std::uint64_t{end} - begin + 63) / 64;
   out->is_true.resize(words);
   out->is_false.resize(words);
   out->is_null.resize(words);
-  for (std::size_t w = 0; w < words; ++w) {
-    const std::uint64_t first = begin + w * 64;
-    const auto last = static_cast<std::uint32_t>(std::min<std::uint64_t>(end, first + 64));
-    const LeafProgram::Words result = root_->Evaluate(static_cast<std::uint32_t>(first), last);
-    out->is_true[w] = result.is_true;
-    out->is_false[w] = result.is_false;
-    out->is_null[w] = result.is_null;
+  TriBlock block;
+  for (std::size_t first = 0; first < words; first += kBlockWords) {
+    const std::uint64_t from = std::uint64_t{begin} + first * 64;
+    const std::uint64_t to = std::min<std::uint64_t>(end, from + kBlockWords * 64);
+    root_->Evaluate(from, to, &block);
+    for (std::size_t w = first; w < std::min(words, first + kBlockWords); ++w) {
+      out->is_true[w] = block[w - first].is_true;
+      out->is_false[w] = block[w - first].is_false;
+      out->is_null[w] = block[w - first].is_null;
+    }
   }
 }
 
 Verdict FilterProgram::EvaluateSlot(std::uint32_t slot) const {
-  const std::uint32_t begin = slot / 64 * 64;
-  const LeafProgram::Words words = root_->Evaluate(begin, slot + 1);
-  const std::uint64_t bit = std::uint64_t{1} << (slot - begin);
-  if ((words.is_true & bit) != 0) return Verdict::kTrue;
-  if ((words.is_false & bit) != 0) return Verdict::kFalse;
-  return (words.is_null & bit) != 0 ? Verdict::kNull : Verdict::kUnknown;
+  return root_->EvaluateSlot(slot);
 }
 
 bool FilterProgram::matches_all() const {
-  return root_->op == FilterOp::kConstant && root_->constant == Verdict::kTrue;
+  return filter_->op == FilterOp::kConstant && filter_->operands[0].value == Value(true);
 }
 
 std::vector<std::string> FilterProgram::payload_paths() const {
   std::vector<std::string> paths;
-  root_->CollectPayloadPaths(*filter_, &paths);
-  std::ranges::sort(paths);
+  root_->AddPayloadPaths(&paths);
+  std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   return paths;
 }
