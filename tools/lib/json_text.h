@@ -1,6 +1,6 @@
-// The little JSON that the tools read and write; nlohmann's exceptions stop here.
+// The little JSON that the tools read and write: text stays as it was written; nlohmann's exceptions stop here.
 //
-// Thread safety: pure functions.
+// Thread safety: pure functions and values.
 #ifndef VDB_TOOLS_LIB_JSON_TEXT_H_
 #define VDB_TOOLS_LIB_JSON_TEXT_H_
 
@@ -17,18 +17,40 @@ namespace vdb::tools {
 // text as a JSON string, with its quotes; bytes that are no UTF-8 become U+FFFD.
 std::string Quote(std::string_view text);
 
-// A JSON array of numbers, or of an object its member `field`.
-Status ParseVector(std::string_view json, const std::string& field, std::vector<float>* out);
+// json without the blanks and line breaks between its tokens, so that it fits on a line. For valid JSON.
+std::string OneLine(std::string_view json);
 
-// The text of a top-level member of an object: strings as they are, numbers as written. Nothing if it is missing or
-// null.
-Result<std::optional<std::string>> Member(std::string_view json, const std::string& field);
+// The members of a JSON object, found without reading their values: those are checked by whoever uses them. Views stay
+// valid as long as the parsed text.
+class ObjectText {
+ public:
+  // InvalidArgument if the text is no object, or its members cannot be told apart.
+  static Result<ObjectText> Parse(std::string_view json);
 
-// A bind parameter: JSON null, boolean, number or string; what is not JSON is taken as a string.
-Value ParseValue(std::string_view json);
+  // The text of a value, as written. Of duplicate keys the last counts.
+  std::optional<std::string_view> Find(std::string_view key) const;
+  // The object without one key.
+  std::string Without(std::string_view key) const;
 
-// A member of a record line as JSON text (objects and arrays too); nothing if missing.
-Result<std::optional<std::string>> MemberJson(std::string_view json, const std::string& field);
+ private:
+  struct Member {
+    std::string key;            // without escapes
+    std::string_view key_text;  // as written, with quotes
+    std::string_view value;
+  };
+  std::vector<Member> members_;
+};
+
+// The value of a JSON string or number as plain text: strings without quotes and escapes, numbers as written. Nothing
+// for null; InvalidArgument for anything else.
+Result<std::optional<std::string>> PlainText(std::string_view json);
+
+// A JSON array of numbers.
+Status ParseVector(std::string_view json, std::vector<float>* out);
+
+// A bind parameter: JSON null, boolean, number or string; what is not JSON is taken as a string. InvalidArgument for
+// arrays and objects.
+Result<Value> ParseValue(std::string_view json);
 
 }  // namespace vdb::tools
 

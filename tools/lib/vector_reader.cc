@@ -4,22 +4,20 @@
 
 #include <algorithm>
 #include <bit>
-#include <cctype>
 #include <cstring>
-#include <string_view>
 #include <utility>
 
+#include "tools/lib/file_window.h"
 #include "tools/lib/json_text.h"
 #include "tools/lib/line_reader.h"
-#include "vdb/util/file.h"
+#include "tools/lib/npy_header.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
 
 namespace vdb::tools {
 namespace {
 
-constexpr std::uint64_t kMaxNpyHeaderBytes = std::uint64_t{64} << 10;
-constexpr std::uint64_t kBufferBytes = std::uint64_t{4} << 20;
+static_assert(std::endian::native == std::endian::little, "the files' numbers are read as they stand");
 
 float HalfToFloat(std::uint16_t half) {
   const auto sign = static_cast<std::uint32_t>(half & 0x8000) << 16;
@@ -31,97 +29,24 @@ float HalfToFloat(std::uint16_t half) {
   return sign != 0 ? -denormal : denormal;
 }
 
-// Rows of equal size one behind the other, read through a buffer.
-class FixedRows {
- public:
-  FixedRows(FileHandle file, std::uint64_t offset, std::uint64_t row_bytes, std::uint64_t rows)
-      : file_(std::move(file)), offset_(offset), row_bytes_(row_bytes), rows_(rows) {}
-
-  const std::string& path() const { return file_.path(); }
-  std::uint64_t rows() const { return rows_; }
-  std::uint64_t next() const { return next_; }
-  std::uint64_t OffsetOf(std::uint64_t row) const { return offset_ + row * row_bytes_; }
-
-  // The bytes of the next row; empty at the end.
-  Result<std::string_view> Next() {
-    if (next_ == rows_) return std::string_view();
-    if (next_ >= buffered_end_) {
-      const std::uint64_t count = std::min(rows_ - next_, std::max<std::uint64_t>(1, kBufferBytes / row_bytes_));
-      buffer_.resize(count * row_bytes_);
-      VDB_RETURN_IF_ERROR(file_.ReadAt(OffsetOf(next_), buffer_.data(), buffer_.size()));
-      buffered_begin_ = next_;
-      buffered_end_ = next_ + count;
-    }
-    const std::string_view row(buffer_.data() + (next_ - buffered_begin_) * row_bytes_, row_bytes_);
-    ++next_;
-    return row;
-  }
-
- private:
-  FileHandle file_;
-  std::uint64_t offset_;
-  std::uint64_t row_bytes_;
-  std::uint64_t rows_;
-  std::uint64_t next_ = 0;
-  std::string buffer_;
-  std::uint64_t buffered_begin_ = 0;
-  std::uint64_t buffered_end_ = 0;
-};
-
-Status CheckDim(const std::string& path, std::uint64_t dim) {
-  if (dim >= 1 && dim <= kMaxDim) return OkStatus();
-  return InvalidArgumentError(StrCat(path, ": vectors have ", dim, " components; wanted 1 to ", kMaxDim));
-}
-
-// ---- .npy (numpy.lib.format, versions 1 to 3)
-
-// What stands behind 'key': in the header's Python literal.
-Result<std::string_view> NpyField(const std::string& path, std::string_view header, std::string_view key) {
-  const std::size_t at = header.find(StrCat("'", key, "':"));
-  if (at == std::string_view::npos) return InvalidArgumentError(StrCat(path, ": the npy header has no '", key, "'"));
-  std::string_view rest = header.substr(at + key.size() + 3);
-  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-  return rest;
+std::string PlaceOf(const FileWindow& file, std::uint64_t row, std::uint64_t offset) {
+  return StrCat(file.path(), ", row ", row, ", byte ", offset);
 }
 
 class NpyReader final : public VectorReader {
  public:
   static Result<std::unique_ptr<VectorReader>> Open(const std::string& path) {
-    VDB_ASSIGN_OR_RETURN(FileHandle file, FileHandle::OpenForRead(path));
-    VDB_ASSIGN_OR_RETURN(const std::uint64_t size, file.Size());
-    char start[12] = {};
-    if (size < 10) return InvalidArgumentError(StrCat(path, " has ", size, " bytes: too short for an npy file"));
-    VDB_RETURN_IF_ERROR(file.ReadAt(0, start, std::min<std::uint64_t>(size, sizeof(start))));
-    if (std::memcmp(start, "\x93NUMPY", 6) != 0) return InvalidArgumentError(StrCat(path, " is not an npy file"));
-    const int version = start[6];
-    if (version < 1 || version > 3)
-      return InvalidArgumentError(StrCat(path, ": npy version ", version, " is not known"));
-    const std::uint64_t length_bytes = version == 1 ? 2 : 4;
-    std::uint32_t header_bytes = 0;
-    std::memcpy(&header_bytes, start + 8, length_bytes);
-    const std::uint64_t data = 8 + length_bytes + header_bytes;
-    if (header_bytes > kMaxNpyHeaderBytes || data > size) {
-      return InvalidArgumentError(StrCat(path, ": the npy header of ", header_bytes, " bytes does not fit the file"));
-    }
-    std::string header(header_bytes, '\0');
-    VDB_RETURN_IF_ERROR(file.ReadAt(8 + length_bytes, header.data(), header.size()));
-    std::unique_ptr<NpyReader> reader(new NpyReader);
-    std::uint64_t rows = 0;
-    VDB_RETURN_IF_ERROR(reader->ParseHeader(path, header, &rows));
-    const std::uint64_t row_bytes = reader->dim_ * (reader->is_half_ ? 2 : 4);
-    if (rows > (size - data) / row_bytes) {
-      return InvalidArgumentError(StrCat(path, ": the header says ", rows, " rows of ", row_bytes,
-                                         " bytes; the file has ", size - data, " bytes of them"));
-    }
-    reader->rows_.emplace(std::move(file), data, row_bytes, rows);
-    return std::unique_ptr<VectorReader>(std::move(reader));
+    VDB_ASSIGN_OR_RETURN(FileWindow file, FileWindow::Open(path));
+    VDB_ASSIGN_OR_RETURN(const NpyHeader header, ReadNpyHeader(&file));
+    return std::unique_ptr<VectorReader>(new NpyReader(std::move(file), header));
   }
 
   Result<bool> Next(std::vector<float>* row) override {
-    VDB_ASSIGN_OR_RETURN(const std::string_view bytes, rows_->Next());
-    if (bytes.empty()) return false;
-    row->resize(dim_);
-    if (!is_half_) {
+    if (next_ == header_.rows) return false;
+    VDB_ASSIGN_OR_RETURN(const std::string_view bytes, file_.At(OffsetOf(next_), row_bytes()));
+    ++next_;
+    row->resize(header_.dim);
+    if (header_.component_bytes == sizeof(float)) {
       std::memcpy(row->data(), bytes.data(), bytes.size());
       return true;
     }
@@ -132,129 +57,160 @@ class NpyReader final : public VectorReader {
     }
     return true;
   }
-  std::uint64_t dim() const override { return dim_; }
-  std::optional<std::uint64_t> rows() const override { return rows_->rows(); }
+  Status Skip(std::uint64_t rows) override {
+    next_ += std::min(rows, header_.rows - next_);
+    return OkStatus();
+  }
+  std::string Place() const override {
+    const std::uint64_t row = next_ - std::min<std::uint64_t>(next_, 1);
+    return PlaceOf(file_, row, OffsetOf(row));
+  }
+  std::uint64_t dim() const override { return header_.dim; }
+  std::optional<std::uint64_t> rows() const override { return header_.rows; }
 
  private:
-  Status ParseHeader(const std::string& path, std::string_view header, std::uint64_t* rows) {
-    VDB_ASSIGN_OR_RETURN(const std::string_view descr, NpyField(path, header, "descr"));
-    is_half_ = descr.starts_with("'<f2'");
-    if (!is_half_ && !descr.starts_with("'<f4'")) {
-      return InvalidArgumentError(StrCat(path, ": the array is of ", descr.substr(0, descr.find(',')),
-                                         "; wanted little-endian float32 '<f4' or float16 '<f2'"));
-    }
-    VDB_ASSIGN_OR_RETURN(const std::string_view order, NpyField(path, header, "fortran_order"));
-    if (!order.starts_with("False")) return InvalidArgumentError(StrCat(path, " is in Fortran order; wanted C order"));
-    VDB_ASSIGN_OR_RETURN(std::string_view shape, NpyField(path, header, "shape"));
-    const std::string_view whole = shape.substr(0, shape.find(')') + 1);
-    std::uint64_t sizes[2] = {};
-    std::size_t count = 0;
-    if (!shape.starts_with('(')) count = 3;
-    shape.remove_prefix(std::min<std::size_t>(1, shape.size()));
-    while (count < 3 && !shape.empty() && shape.front() != ')') {
-      std::uint64_t number = 0;
-      std::size_t digits = 0;
-      while (digits < shape.size() && std::isdigit(static_cast<unsigned char>(shape[digits])) != 0 && digits < 18) {
-        number = number * 10 + static_cast<std::uint64_t>(shape[digits++] - '0');
-      }
-      if (digits == 0 || count == 2) {
-        count = 3;
-        break;
-      }
-      sizes[count++] = number;
-      shape.remove_prefix(digits);
-      while (!shape.empty() && (shape.front() == ',' || shape.front() == ' ')) shape.remove_prefix(1);
-    }
-    if (count != 2) return InvalidArgumentError(StrCat(path, ": the array has shape ", whole, "; wanted (rows, dim)"));
-    *rows = sizes[0];
-    dim_ = sizes[1];
-    return CheckDim(path, dim_);
-  }
+  NpyReader(FileWindow file, const NpyHeader& header) : file_(std::move(file)), header_(header) {}
 
-  bool is_half_ = false;
-  std::uint64_t dim_ = 0;
-  std::optional<FixedRows> rows_;
+  std::uint64_t row_bytes() const { return header_.dim * header_.component_bytes; }
+  std::uint64_t OffsetOf(std::uint64_t row) const { return header_.data_offset + row * row_bytes(); }
+
+  FileWindow file_;
+  NpyHeader header_;
+  std::uint64_t next_ = 0;
 };
 
-// ---- .fvecs and .bvecs (TEXMEX): each row an int32 dimension, then that many float32 or bytes
-
+// .fvecs and .bvecs (TEXMEX): each row an int32 dimension, then that many float32 or bytes. A row tells its own length,
+// so a row of another dimension can be passed over; one whose length makes no sense ends the reading.
 class VecsReader final : public VectorReader {
  public:
-  static Result<std::unique_ptr<VectorReader>> Open(const std::string& path, bool is_bytes) {
-    VDB_ASSIGN_OR_RETURN(FileHandle file, FileHandle::OpenForRead(path));
-    VDB_ASSIGN_OR_RETURN(const std::uint64_t size, file.Size());
-    std::int32_t dim = 0;
-    if (size < sizeof(dim)) return InvalidArgumentError(StrCat(path, " has ", size, " bytes: no row fits"));
-    VDB_RETURN_IF_ERROR(file.ReadAt(0, &dim, sizeof(dim)));
-    if (dim < 1 || dim > static_cast<std::int32_t>(kMaxDim)) {
+  static Result<std::unique_ptr<VectorReader>> Open(const std::string& path, std::uint64_t component_bytes) {
+    VDB_ASSIGN_OR_RETURN(FileWindow file, FileWindow::Open(path));
+    if (file.size() < kPrefixBytes) return InvalidArgumentError(StrCat(path, ": ", file.size(), " bytes: no row fits"));
+    std::unique_ptr<VecsReader> reader(new VecsReader(std::move(file), component_bytes));
+    VDB_ASSIGN_OR_RETURN(const std::int32_t dim, reader->ReadDim(0));
+    if (!IsDim(dim)) {
       return InvalidArgumentError(StrCat(path, ", row 0, byte 0: dimension ", dim, "; wanted 1 to ", kMaxDim));
     }
-    const std::uint64_t row_bytes = sizeof(dim) + static_cast<std::uint64_t>(dim) * (is_bytes ? 1 : 4);
-    if (size % row_bytes != 0) {
-      return InvalidArgumentError(StrCat(path, ": ", size, " bytes are no whole number of rows of ", row_bytes,
-                                         " bytes; the last one is cut at byte ", size / row_bytes * row_bytes));
-    }
-    std::unique_ptr<VecsReader> reader(new VecsReader);
     reader->dim_ = static_cast<std::uint64_t>(dim);
-    reader->is_bytes_ = is_bytes;
-    reader->rows_.emplace(std::move(file), 0, row_bytes, size / row_bytes);
     return std::unique_ptr<VectorReader>(std::move(reader));
   }
 
   Result<bool> Next(std::vector<float>* row) override {
-    VDB_ASSIGN_OR_RETURN(const std::string_view bytes, rows_->Next());
-    if (bytes.empty()) return false;
-    std::int32_t dim = 0;
-    std::memcpy(&dim, bytes.data(), sizeof(dim));
-    if (static_cast<std::uint64_t>(dim) != dim_) {
-      const std::uint64_t at = rows_->next() - 1;
-      return InvalidArgumentError(StrCat(rows_->path(), ", row ", at, ", byte ", rows_->OffsetOf(at), ": dimension ",
-                                         dim, "; the first row has ", dim_));
+    if (next_offset_ == file_.size()) return false;
+    offset_ = next_offset_;
+    row_ = next_row_++;
+    if (file_.size() - offset_ < kPrefixBytes) return Cut(kPrefixBytes);
+    VDB_ASSIGN_OR_RETURN(const std::int32_t dim, ReadDim(offset_));
+    if (!IsDim(dim)) {
+      return DataLossError(StrCat(Place(), ": dimension ", dim, "; wanted ", dim_,
+                                  " as the first row; the rows behind it cannot be found"));
     }
+    const std::uint64_t components = static_cast<std::uint64_t>(dim);
+    const std::uint64_t row_bytes = kPrefixBytes + components * component_bytes_;
+    if (file_.size() - offset_ < row_bytes) return Cut(row_bytes);
+    next_offset_ += row_bytes;
+    if (components != dim_) {
+      return InvalidArgumentError(StrCat(Place(), ": dimension ", dim, "; the first row has ", dim_));
+    }
+    VDB_ASSIGN_OR_RETURN(std::string_view bytes, file_.At(offset_, row_bytes));
+    bytes.remove_prefix(kPrefixBytes);
     row->resize(dim_);
-    const char* data = bytes.data() + sizeof(dim);
-    for (std::size_t i = 0; is_bytes_ && i < dim_; ++i) (*row)[i] = static_cast<unsigned char>(data[i]);
-    if (!is_bytes_) std::memcpy(row->data(), data, dim_ * sizeof(float));
+    if (component_bytes_ == sizeof(float)) {
+      std::memcpy(row->data(), bytes.data(), bytes.size());
+    } else {
+      std::transform(bytes.begin(), bytes.end(), row->begin(), [](char c) { return static_cast<unsigned char>(c); });
+    }
     return true;
   }
+  std::string Place() const override { return PlaceOf(file_, row_, offset_); }
   std::uint64_t dim() const override { return dim_; }
-  std::optional<std::uint64_t> rows() const override { return rows_->rows(); }
+  std::optional<std::uint64_t> rows() const override {
+    const std::uint64_t row_bytes = kPrefixBytes + dim_ * component_bytes_;
+    if (file_.size() % row_bytes != 0) return std::nullopt;
+    return file_.size() / row_bytes;
+  }
 
  private:
-  bool is_bytes_ = false;
+  static constexpr std::uint64_t kPrefixBytes = sizeof(std::int32_t);
+
+  VecsReader(FileWindow file, std::uint64_t component_bytes)
+      : file_(std::move(file)), component_bytes_(component_bytes) {}
+
+  static bool IsDim(std::int32_t dim) { return dim >= 1 && dim <= static_cast<std::int32_t>(kMaxDim); }
+
+  Result<std::int32_t> ReadDim(std::uint64_t offset) {
+    VDB_ASSIGN_OR_RETURN(const std::string_view bytes, file_.At(offset, kPrefixBytes));
+    std::int32_t dim = 0;
+    std::memcpy(&dim, bytes.data(), sizeof(dim));
+    return dim;
+  }
+
+  // The file ends in this row: a bad row, and the last one.
+  Status Cut(std::uint64_t wanted) {
+    next_offset_ = file_.size();
+    return InvalidArgumentError(
+        StrCat(Place(), ": the file is cut: ", file_.size() - offset_, " bytes are left of ", wanted));
+  }
+
+  FileWindow file_;
+  const std::uint64_t component_bytes_;
   std::uint64_t dim_ = 0;
-  std::optional<FixedRows> rows_;
+  std::uint64_t row_ = 0;  // read last
+  std::uint64_t offset_ = 0;
+  std::uint64_t next_row_ = 0;
+  std::uint64_t next_offset_ = 0;
 };
 
-// ---- .jsonl
-
+// Lines that are arrays, or objects with a member that is one.
 class JsonlReader final : public VectorReader {
  public:
   JsonlReader(LineReader lines, std::string field) : lines_(std::move(lines)), field_(std::move(field)) {}
 
   Result<bool> Next(std::vector<float>* row) override {
-    std::string line;
-    VDB_ASSIGN_OR_RETURN(const bool found, lines_.Next(&line));
+    rest_.clear();
+    VDB_ASSIGN_OR_RETURN(const bool found, lines_.Next(&line_));
     if (!found) return false;
-    if (const Status status = ParseVector(line, field_, row); !status.ok()) {
-      return Status(status.code(), StrCat(lines_.Place(), ": ", status.message()));
-    }
+    const Status status = Parse(row);
+    if (!status.ok()) return Status(status.code(), StrCat(Place(), ": ", status.message()));
     return true;
   }
+  std::string Place() const override { return lines_.Place(); }
+  std::string_view rest() const override { return rest_; }
   std::uint64_t dim() const override { return 0; }
   std::optional<std::uint64_t> rows() const override { return std::nullopt; }
 
  private:
+  Status Parse(std::vector<float>* row) {
+    if (line_[line_.find_first_not_of(" \t")] != '{') return ParseVector(line_, row);
+    VDB_ASSIGN_OR_RETURN(const ObjectText object, ObjectText::Parse(line_));
+    rest_ = object.Without(field_);
+    const std::optional<std::string_view> vector = object.Find(field_);
+    if (!vector) return InvalidArgumentError(StrCat("the object has no member '", field_, "'"));
+    return ParseVector(*vector, row);
+  }
+
   LineReader lines_;
   std::string field_;
+  std::string line_;
+  std::string rest_;
 };
 
 }  // namespace
 
+Status VectorReader::Skip(std::uint64_t rows) {
+  std::vector<float> row;
+  for (; rows > 0; --rows) {
+    const Result<bool> found = Next(&row);
+    if (!found.ok() && found.status().code() != StatusCode::kInvalidArgument) return found.status();
+    if (found.ok() && !*found) break;
+  }
+  return OkStatus();
+}
+
 Result<std::unique_ptr<VectorReader>> VectorReader::Open(const std::string& path, const std::string& vector_field) {
   if (path.ends_with(".npy")) return NpyReader::Open(path);
-  if (path.ends_with(".fvecs")) return VecsReader::Open(path, false);
-  if (path.ends_with(".bvecs")) return VecsReader::Open(path, true);
+  if (path.ends_with(".fvecs")) return VecsReader::Open(path, sizeof(float));
+  if (path.ends_with(".bvecs")) return VecsReader::Open(path, 1);
   if (path.ends_with(".jsonl")) {
     VDB_ASSIGN_OR_RETURN(LineReader lines, LineReader::Open(path));
     return std::unique_ptr<VectorReader>(std::make_unique<JsonlReader>(std::move(lines), vector_field));

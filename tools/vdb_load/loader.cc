@@ -1,158 +1,121 @@
 #include "tools/vdb_load/loader.h"
 
+#include <algorithm>
 #include <chrono>
+#include <deque>
 #include <functional>
-#include <memory>
 #include <utility>
 
-#include "tools/lib/json_text.h"
-#include "tools/lib/line_reader.h"
-#include "tools/lib/vector_reader.h"
-#include "tools/vdb_load/progress.h"
+#include "tools/lib/open_collection.h"
+#include "tools/vdb_load/read_ahead.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
 
 namespace vdb::tools {
 namespace {
 
-constexpr std::size_t kBatchRows = 500;
-constexpr std::size_t kBatchBytes = std::size_t{16} << 20;
 constexpr std::size_t kReportedRows = 5;
-
-struct Row {
-  std::string id;
-  std::vector<float> vector;
-  std::string payload;
-};
-
-// Vectors and payloads side by side.
-class RowSource {
- public:
-  static Result<std::unique_ptr<RowSource>> Open(const LoadJob& job) {
-    auto source = std::make_unique<RowSource>();
-    source->id_field_ = job.id_field;
-    source->limit_ = job.limit;
-    VDB_ASSIGN_OR_RETURN(source->vectors_, VectorReader::Open(job.vectors, job.vector_field));
-    if (!job.payloads.empty()) {
-      VDB_ASSIGN_OR_RETURN(LineReader lines, LineReader::Open(job.payloads));
-      source->payloads_.emplace(std::move(lines));
-    }
-    return source;
-  }
-
-  // The next row; false at the end. An error may be about this row only: see bad_row.
-  Result<bool> Next(Row* row) {
-    bad_row_ = false;
-    if (limit_ != 0 && next_ == limit_) return false;
-    const std::uint64_t number = next_++;
-    Result<bool> has_vector = vectors_->Next(&row->vector);
-    row->payload = "{}";
-    if (payloads_) {
-      VDB_ASSIGN_OR_RETURN(const bool has_payload, payloads_->Next(&row->payload));
-      if (has_vector.ok() && *has_vector != has_payload) {
-        return InvalidArgumentError(
-            StrCat(payloads_->Place(), ": row ", number,
-                   *has_vector ? " has a vector and no payload" : " has a payload and no vector",
-                   "; both files need the same number of rows"));
-      }
-    }
-    bad_row_ = true;
-    if (!has_vector.ok()) return has_vector.status();
-    if (!*has_vector) return false;
-    row->id = StrCat(number);
-    if (!payloads_) return true;
-    Result<std::optional<std::string>> id = Member(row->payload, id_field_);
-    if (!id.ok()) return Status(id.status().code(), StrCat(payloads_->Place(), ": ", id.status().message()));
-    if (*id) row->id = **std::move(id);
-    return true;
-  }
-
-  // Whether the last error was about one row, and the next one may be read.
-  bool bad_row() const { return bad_row_; }
-  std::uint64_t dim() const { return vectors_->dim(); }
-  std::uint64_t total() const {
-    const std::uint64_t rows = vectors_->rows().value_or(0);
-    return limit_ != 0 && (rows == 0 || limit_ < rows) ? limit_ : rows;
-  }
-
- private:
-  std::unique_ptr<VectorReader> vectors_;
-  std::optional<LineReader> payloads_;
-  std::string id_field_;
-  std::uint64_t limit_ = 0;
-  std::uint64_t next_ = 0;
-  bool bad_row_ = false;
-};
 
 using AddRows = std::function<Status(std::span<const RecordView>)>;
 
-std::vector<RecordView> Views(const std::vector<Row>& rows) {
-  std::vector<RecordView> views;
-  views.reserve(rows.size());
-  for (const Row& row : rows) views.push_back({row.id, row.vector, row.payload});
-  return views;
-}
-
-// Reads every row and adds them in batches.
+// Moves rows from the files into a collection, and keeps account of the bad ones.
 class Pump {
  public:
-  Pump(const LoadJob& job, RowSource* source, Progress* progress, LoadReport* report)
-      : job_(job), source_(*source), progress_(*progress), report_(*report) {}
+  Pump(const LoadJob& job, RowSource* source, Progress* progress)
+      : job_(job), total_(source->total()), progress_(*progress), ahead_(source) {}
 
-  Status Run(const AddRows& add, std::optional<Row> first) {
-    std::size_t bytes = 0;
-    if (first) rows_.push_back(*std::move(first));
-    for (;;) {
-      Row row;
-      Result<bool> more = source_.Next(&row);
-      if (!more.ok()) {
-        if (!source_.bad_row()) return more.status();
-        VDB_RETURN_IF_ERROR(Skip(more.status()));
-        continue;
-      }
-      if (!*more) return Flush(add);
-      bytes += row.vector.size() * sizeof(float) + row.payload.size() + row.id.size();
-      rows_.push_back(std::move(row));
-      if (rows_.size() < kBatchRows && bytes < kBatchBytes) continue;
-      VDB_RETURN_IF_ERROR(Flush(add));
-      bytes = 0;
+  // Components of the first good row; 0 if there is none.
+  Result<std::size_t> FirstDim() {
+    while (!is_drained_) {
+      pending_.push_back(Take());
+      const RowBatch& batch = pending_.back();
+      if (!batch.rows.empty()) return batch.rows.front().vector.size();
+      if (!batch.status.ok()) return batch.status;
+      if (!batch.bad.empty() && !job_.skip_bad) return batch.bad.front().status;
     }
+    return std::size_t{0};
   }
 
- private:
-  Status Skip(const Status& status) {
-    if (!job_.skip_bad) return status;
-    ++report_.skipped;
-    if (report_.first_skipped.size() < kReportedRows) report_.first_skipped.push_back(status.message());
+  Status Run(const AddRows& add) {
+    while (!pending_.empty() || !is_drained_) {
+      if (pending_.empty()) pending_.push_back(Take());
+      const RowBatch batch = std::move(pending_.front());
+      pending_.pop_front();
+      VDB_RETURN_IF_ERROR(AddBatch(batch, add));
+      VDB_RETURN_IF_ERROR(batch.status);
+      progress_.Show("reading", rows_ + skipped_, total_);
+    }
     return OkStatus();
   }
 
-  Status Flush(const AddRows& add) {
-    if (rows_.empty()) return OkStatus();
-    const Status whole = add(Views(rows_));
-    if (whole.ok()) {
-      report_.rows += rows_.size();
-    } else if (whole.code() != StatusCode::kInvalidArgument) {
-      return whole;
-    } else {
-      // One of them is bad: row by row, to say which.
-      for (const Row& row : rows_) {
-        const RecordView view{row.id, row.vector, row.payload};
-        const Status status = add({&view, 1});
-        report_.rows += status.ok() ? 1 : 0;
-        if (!status.ok()) VDB_RETURN_IF_ERROR(Skip(status));
+  std::uint64_t rows() const { return rows_; }
+  std::uint64_t skipped() const { return skipped_; }
+
+  std::vector<std::string> FirstSkipped() const {
+    std::vector<std::string> messages;
+    for (const BadRow& bad : bad_) messages.push_back(bad.status.message());
+    return messages;
+  }
+
+ private:
+  RowBatch Take() {
+    RowBatch batch = ahead_.Next();
+    is_drained_ = batch.is_last;
+    return batch;
+  }
+
+  // Rows that could not be read or are not accepted, in the order of the file; the first one ends the load unless bad
+  // rows are skipped.
+  Status AddBatch(const RowBatch& batch, const AddRows& add) {
+    // Rows behind the first unreadable one are not wanted if that ends the load.
+    const std::uint64_t end = job_.skip_bad || batch.bad.empty() ? UINT64_MAX : batch.bad.front().number;
+    std::vector<RecordView> views;
+    for (const Row& row : batch.rows) {
+      if (row.number < end) views.push_back(row.view());
+    }
+    std::vector<BadRow> bad = batch.bad;
+    if (!views.empty()) {
+      Status whole = add(views);
+      if (whole.ok()) {
+        rows_ += views.size();
+      } else if (whole.code() == StatusCode::kInvalidArgument) {
+        VDB_RETURN_IF_ERROR(AddOneByOne({batch.rows.data(), views.size()}, add, &bad));
+      } else {
+        return whole;
       }
     }
-    rows_.clear();
-    progress_.Show("reading", report_.rows, source_.total());
+    std::sort(bad.begin(), bad.end(), [](const BadRow& a, const BadRow& b) { return a.number < b.number; });
+    for (BadRow& row : bad) {
+      if (!job_.skip_bad) return row.status;
+      ++skipped_;
+      if (bad_.size() < kReportedRows) bad_.push_back(std::move(row));
+    }
+    return OkStatus();
+  }
+
+  // After a batch was refused: finds the rows that are the reason.
+  Status AddOneByOne(std::span<const Row> rows, const AddRows& add, std::vector<BadRow>* bad) {
+    for (const Row& row : rows) {
+      const RecordView view = row.view();
+      Status status = add({&view, 1});
+      if (!status.ok() && status.code() != StatusCode::kInvalidArgument) return status;
+      rows_ += status.ok() ? 1 : 0;
+      if (status.ok()) continue;
+      bad->push_back({row.number, InvalidArgumentError(StrCat(row.place, ": ", status.message()))});
+      if (!job_.skip_bad) break;
+    }
     return OkStatus();
   }
 
   const LoadJob& job_;
-  RowSource& source_;
+  const std::uint64_t total_;
   Progress& progress_;
-  LoadReport& report_;
-  std::vector<Row> rows_;
+  std::deque<RowBatch> pending_;
+  bool is_drained_ = false;
+  std::uint64_t rows_ = 0;
+  std::uint64_t skipped_ = 0;
+  std::vector<BadRow> bad_;  // the first ones
+  ReadAhead ahead_;
 };
 
 std::string_view PhaseName(BulkPhase phase) {
@@ -167,38 +130,56 @@ std::string_view PhaseName(BulkPhase phase) {
   return "working";
 }
 
-Result<Collection> LoadInBulk(const LoadJob& job, Database* database, RowSource* source, Progress* progress,
-                              LoadReport* report) {
+// Every row would be refused: better said once, before reading.
+Status CheckDim(const LoadJob& job, std::uint64_t file_dim, const Collection& collection) {
+  if (file_dim == 0 || file_dim == collection.options().dim) return OkStatus();
+  return InvalidArgumentError(StrCat(job.files.vectors, ": vectors have ", file_dim, " components; collection '",
+                                     job.collection, "' stores ", collection.options().dim));
+}
+
+Result<Collection> LoadInBulk(const LoadJob& job, Database* database, std::uint64_t file_dim, Pump* pump,
+                              Progress* progress) {
   CollectionOptions options = job.options;
-  std::optional<Row> first;
-  if (options.dim == 0) options.dim = source->dim();
-  if (job.mode == LoadMode::kCreate && options.dim == 0) {
-    Row row;
-    VDB_ASSIGN_OR_RETURN(const bool found, source->Next(&row));
-    if (!found) return InvalidArgumentError(StrCat(job.vectors, " has no row that could tell the dimension"));
-    options.dim = row.vector.size();
-    first = std::move(row);
+  BulkMode mode = BulkMode::kCreate;
+  if (job.mode == LoadMode::kReplace) {
+    VDB_ASSIGN_OR_RETURN(const Collection collection, OpenNamed(database, job.collection));
+    VDB_RETURN_IF_ERROR(CheckDim(job, file_dim, collection));
+    mode = BulkMode::kReplace;
+  } else {
+    options.dim = file_dim;
+    if (options.dim == 0) {
+      VDB_ASSIGN_OR_RETURN(options.dim, pump->FirstDim());
+    }
+    if (options.dim == 0) {
+      return InvalidArgumentError(StrCat(job.files.vectors, ": no good row that could tell the dimension"));
+    }
   }
-  const BulkMode mode = job.mode == LoadMode::kCreate ? BulkMode::kCreate : BulkMode::kReplace;
   VDB_ASSIGN_OR_RETURN(BulkLoader loader, BulkLoader::Begin(database, job.collection, mode, options));
-  VDB_RETURN_IF_ERROR(Pump(job, source, progress, report)
-                          .Run([&](std::span<const RecordView> rows) { return loader.Add(rows); }, std::move(first)));
+  VDB_RETURN_IF_ERROR(pump->Run([&](std::span<const RecordView> rows) { return loader.Add(rows); }));
+  if (pump->rows() == 0 && pump->skipped() > 0) {
+    return InvalidArgumentError(StrCat(
+        "all ", pump->skipped(), " rows are bad, the first: ", pump->FirstSkipped().front(), "; nothing was changed"));
+  }
   return loader.Finish([&](BulkPhase phase, std::uint64_t done, std::uint64_t total) {
-    if (phase != BulkPhase::kStoring) progress->Show(PhaseName(phase), done, total);
+    const bool is_counted = phase == BulkPhase::kLinking;  // the others are told once, when they begin
+    progress->Show(PhaseName(phase), is_counted ? done : 0, is_counted ? total : 0);
   });
 }
 
-Result<Collection> Append(const LoadJob& job, Database* database, RowSource* source, Progress* progress,
-                          LoadReport* report) {
-  VDB_ASSIGN_OR_RETURN(Collection collection, database->OpenCollection(job.collection));
-  VDB_RETURN_IF_ERROR(Pump(job, source, progress, report)
-                          .Run(
-                              [&](std::span<const RecordView> rows) {
-                                return collection.Upsert(rows, {.durability = Durability::kOsBuffered});
-                              },
-                              std::nullopt));
+Result<Collection> Append(const LoadJob& job, Database* database, std::uint64_t file_dim, Pump* pump,
+                          Progress* progress) {
+  VDB_ASSIGN_OR_RETURN(Collection collection, OpenNamed(database, job.collection));
+  VDB_RETURN_IF_ERROR(CheckDim(job, file_dim, collection));
+  const Status status = pump->Run([&](std::span<const RecordView> rows) {
+    return collection.Upsert(rows, {.durability = Durability::kOsBuffered});
+  });
+  if (!status.ok()) {
+    const std::uint64_t rows = pump->rows();
+    return rows == 0 ? status : Status(status.code(), StrCat(status.message(), "; rows loaded before it: ", rows));
+  }
   progress->Show("indexing", 0, 0);
   VDB_RETURN_IF_ERROR(collection.WaitForIndex());
+  progress->Show("publishing", 0, 0);
   VDB_RETURN_IF_ERROR(collection.Publish());
   return collection;
 }
@@ -207,18 +188,23 @@ Result<Collection> Append(const LoadJob& job, Database* database, RowSource* sou
 
 Result<LoadReport> Load(const LoadJob& job) {
   const auto start = std::chrono::steady_clock::now();
-  LoadReport report;
-  Progress progress(job.quiet);
-  VDB_ASSIGN_OR_RETURN(const std::unique_ptr<RowSource> source, RowSource::Open(job));
+  VDB_ASSIGN_OR_RETURN(RowSource source, RowSource::Open(job.files));
   VDB_ASSIGN_OR_RETURN(Database database,
                        Database::Open(job.database, {.create_if_missing = job.mode == LoadMode::kCreate}));
-  Result<Collection> loaded = job.mode == LoadMode::kAppend
-                                  ? Append(job, &database, source.get(), &progress, &report)
-                                  : LoadInBulk(job, &database, source.get(), &progress, &report);
+  Progress progress(job.progress);
+  const std::uint64_t file_dim = source.dim();
+  Pump pump(job, &source, &progress);
+  const Result<Collection> loaded = job.mode == LoadMode::kAppend
+                                        ? Append(job, &database, file_dim, &pump, &progress)
+                                        : LoadInBulk(job, &database, file_dim, &pump, &progress);
   progress.Finish();
   VDB_RETURN_IF_ERROR(loaded.status());
+  LoadReport report;
+  report.rows = pump.rows();
+  report.skipped = pump.skipped();
+  report.first_skipped = pump.FirstSkipped();
   VDB_ASSIGN_OR_RETURN(report.records, loaded->Count());
-  VDB_RETURN_IF_ERROR(database.Close());  // everything is on the disk
+  VDB_RETURN_IF_ERROR(database.Close());  // syncs: everything is on the disk
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

@@ -7,9 +7,11 @@
 #include <vdb/vdb.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
+
+#include "tools/vdb_load/progress.h"
+#include "tools/vdb_load/row_source.h"
 
 namespace vdb::tools {
 
@@ -18,25 +20,23 @@ enum class LoadMode : std::uint8_t { kCreate, kAppend, kReplace };
 struct LoadJob {
   std::string database;
   std::string collection;
-  std::string vectors;   // file
-  std::string payloads;  // .jsonl file; empty: payloads are {}, or the objects of a .jsonl file of vectors
-  std::string vector_field = "vector";
-  std::string id_field = "id";  // of the payload; rows without it are named by their number
+  SourceFiles files;
   LoadMode mode = LoadMode::kAppend;
-  CollectionOptions options;  // kCreate; dim 0: from the first row
+  CollectionOptions options;  // kCreate; dim comes from the rows
   bool skip_bad = false;
-  bool quiet = false;
-  std::uint64_t limit = 0;  // rows; 0: all
+  ProgressOptions progress;
 };
 
 struct LoadReport {
   std::uint64_t rows = 0;
   std::uint64_t skipped = 0;
-  std::vector<std::string> first_skipped;  // messages
+  std::vector<std::string> first_skipped;  // messages, in the order of the file
   double seconds = 0;
   std::uint64_t records = 0;  // in the collection afterwards
 };
 
+// kCreate and kReplace leave everything as it was if they fail, kAppend the batches that were written. Errors:
+// InvalidArgument names the first bad row.
 Result<LoadReport> Load(const LoadJob& job);
 
 }  // namespace vdb::tools

@@ -5,15 +5,32 @@
 #define VDB_TOOLS_VDB_LOAD_PROGRESS_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace vdb::tools {
 
+struct ProgressOptions {
+  bool quiet = false;
+  // Between plain lines; 0: a line for every batch.
+  double line_seconds = 5;
+};
+
+// One line of progress, at most `width` characters wide where the numbers allow it; with a bar if `with_bar` and there
+// is room. total 0: not known.
+struct ProgressState {
+  std::string_view phase;
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+  double seconds = 0;  // in this phase
+};
+std::string ProgressLine(const ProgressState& state, bool with_bar, std::size_t width);
+
 class Progress {
  public:
-  explicit Progress(bool quiet);
+  explicit Progress(const ProgressOptions& options);
 
   // done of total rows of a phase (total 0: not known); begins a new one where the name changes.
   void Show(std::string_view phase, std::uint64_t done, std::uint64_t total);
@@ -23,11 +40,13 @@ class Progress {
  private:
   using Time = std::chrono::steady_clock::time_point;
 
-  const bool quiet_;
+  const ProgressOptions options_;
   const bool is_terminal_;
   std::string phase_;
   Time phase_start_;
+  Time last_call_;  // a phase begins where the one before ended
   Time last_shown_;
+  std::uint64_t last_done_ = 0;  // shown in this phase
   bool drawing_ = false;
 };
 

@@ -1,4 +1,4 @@
-// The commands of vdbctl, each a function from its arguments to an exit status.
+// The commands of vdbctl. Each prints its answer on stdout and returns what went wrong, which main prints.
 //
 // Thread safety: one thread.
 #ifndef VDB_TOOLS_VDBCTL_COMMANDS_H_
@@ -36,23 +36,33 @@ struct Arguments {
   bool accept_loss = false;
 };
 
-// Prints an error as `vdbctl: …` on stderr; returns its exit status.
-int Fail(const Status& status);
+// commands_admin.cc
+Status Create(const Arguments& arguments);
+Status Collections(const Arguments& arguments);
+Status Info(const Arguments& arguments);
+Status Verify(const Arguments& arguments);
+Status Compact(const Arguments& arguments);
+Status Drop(const Arguments& arguments);
+Status Repair(const Arguments& arguments);
 
-int Create(const Arguments& arguments);
-int Collections(const Arguments& arguments);
-int Info(const Arguments& arguments);
-int Put(const Arguments& arguments);
-int Get(const Arguments& arguments);
-int Delete(const Arguments& arguments);
-int Count(const Arguments& arguments);
-int Search(const Arguments& arguments);
-int Explain(const Arguments& arguments);
-int Scan(const Arguments& arguments);
-int Verify(const Arguments& arguments);
-int Compact(const Arguments& arguments);
-int Drop(const Arguments& arguments);
-int Repair(const Arguments& arguments);
+// commands_records.cc
+Status Put(const Arguments& arguments);
+Status Get(const Arguments& arguments);
+Status Delete(const Arguments& arguments);
+Status Count(const Arguments& arguments);
+Status Scan(const Arguments& arguments);
+
+// commands_search.cc
+Status Search(const Arguments& arguments);
+Status Explain(const Arguments& arguments);
+
+// What several commands share (arguments.cc): the database and collection that the arguments name; an unknown name
+// lists those that exist.
+Result<Database> OpenExisting(const Arguments& arguments);
+Result<Collection> OpenCollectionOf(const Arguments& arguments);
+Result<std::vector<Value>> BindValues(const Arguments& arguments);
+// --vector, or the row that --vector-file FILE:ROW names; empty if neither is given.
+Result<std::vector<float>> GivenVector(const Arguments& arguments);
 
 }  // namespace vdb::tools
 

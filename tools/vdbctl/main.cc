@@ -1,22 +1,51 @@
 // vdbctl: administration of a vdb database from the command line.
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 #include <map>
 #include <string>
+#include <tuple>
+#include <vector>
 
+#include "tools/lib/open_collection.h"
 #include "tools/vdbctl/commands.h"
+#include "tools/vdbctl/output.h"
 
 namespace vdb::tools {
 namespace {
 
 constexpr int kExitUsage = 2;
 
+int ExitStatus(StatusCode code) {
+  switch (code) {
+    case StatusCode::kOk:
+      return 0;
+    case StatusCode::kInvalidArgument:
+      return kExitUsage;
+    case StatusCode::kNotFound:
+      return 3;
+    case StatusCode::kDataLoss:
+      return 4;
+    case StatusCode::kFailedPrecondition:
+      return 5;
+    case StatusCode::kAlreadyExists:
+      return 6;
+    case StatusCode::kResourceExhausted:
+      return 7;
+    default:
+      return 1;
+  }
+}
+
 constexpr const char* kFooter = R"(
 Filters read like SQL's WHERE: "lang = 'en' AND year >= 2020 AND tags CONTAINS 'x'"; $1, $2, ... stand for --bind values.
+An id that begins with '-' goes behind '--'.
+With --json the answer is one JSON document on one line; scan prints a line for each record.
 Exit status: 0 done; 1 failed; 2 wrong usage or input; 3 not found; 4 data loss; 5 in use, closed or read-only;
 6 exists already; 7 no space or beyond a limit. Errors go to stderr.)";
 
-using Command = int (*)(const Arguments&);
+using Command = Status (*)(const Arguments&);
 
 class CommandLine {
  public:
@@ -29,15 +58,55 @@ class CommandLine {
   }
 
   int Run(int argc, char** argv) {
+    // The parser takes them from the back.
+    std::vector<std::string> words;
+    for (int i = argc - 1; i > 0; --i) words.push_back(Shield(argv[i]));
     try {
-      app_.parse(argc, argv);
+      app_.parse(words);
     } catch (const CLI::ParseError& error) {
       return app_.exit(error) == 0 ? 0 : kExitUsage;
     }
-    return chosen_(arguments_);
+    UnshieldAll();
+    return Execute();
   }
 
  private:
+  // CLI11 takes "[a,b]" for a list of two values wherever several are welcome; here it is one id, or a JSON array. A
+  // byte in front, which no argument begins with, hides the bracket from it.
+  static constexpr char kShield = '\x01';
+
+  static std::string Shield(std::string word) {
+    if (word.starts_with('[') && word.ends_with(']')) word.insert(word.begin(), kShield);
+    return word;
+  }
+
+  void UnshieldAll() {
+    Arguments& a = arguments_;
+    std::vector<std::string*> words = {&a.database,    &a.collection, &a.id,     &a.payload, &a.vector,
+                                       &a.vector_file, &a.filter,     &a.prefix, &a.target};
+    for (std::vector<std::string>* list : {&a.ids, &a.bind, &a.fields}) {
+      for (std::string& word : *list) words.push_back(&word);
+    }
+    for (std::string* word : words) {
+      if (word->starts_with(kShield)) word->erase(0, 1);
+    }
+  }
+
+  int Execute() {
+    static const std::map<std::string, Metric> metrics = {
+        {"l2", Metric::kL2Squared}, {"ip", Metric::kInnerProduct}, {"cosine", Metric::kCosine}};
+    arguments_.options.metric = metrics.at(metric_);
+    Status status;
+    try {
+      status = chosen_(arguments_);
+      if (const Status flushed = FlushOutput(); status.ok()) status = flushed;
+    } catch (const std::exception& error) {
+      status = InternalError(error.what());
+    }
+    if (!status.ok()) std::fprintf(stderr, "vdbctl: %s\n", Printable(status.ToString()).c_str());
+    return ExitStatus(status.code());
+  }
+
   // A subcommand with its database, and its collection unless it is optional.
   CLI::App* Add(const std::string& name, const std::string& description, Command command, bool needs_collection) {
     CLI::App* sub = app_.add_subcommand(name, description);
@@ -60,12 +129,11 @@ class CommandLine {
   }
 
   void AddAdministration() {
-    static const std::map<std::string, Metric> kMetrics = {
-        {"l2", Metric::kL2Squared}, {"ip", Metric::kInnerProduct}, {"cosine", Metric::kCosine}};
     CLI::App* create = Add("create", "Make a collection, and the database if there is none", Create, true);
     create->add_option("--dim", arguments_.options.dim, "Components per vector")->required();
-    create->add_option("--metric", arguments_.options.metric, "l2, ip or cosine")
-        ->transform(CLI::CheckedTransformer(kMetrics, CLI::ignore_case));
+    create->add_option("--metric", metric_, "How far vectors are from each other")
+        ->check(CLI::IsMember({"l2", "ip", "cosine"}))
+        ->capture_default_str();
     create->add_option("--m", arguments_.options.m, "Links per node (HNSW's M)")->capture_default_str();
     create->add_option("--ef-construction", arguments_.options.ef_construction, "Candidates while linking")
         ->capture_default_str();
@@ -122,6 +190,7 @@ class CommandLine {
 
   CLI::App app_;
   Arguments arguments_;
+  std::string metric_ = "cosine";
   Command chosen_ = nullptr;
 };
 

@@ -13,6 +13,8 @@ namespace vdb::tools {
 namespace {
 
 constexpr std::size_t kDefaultWidth = 100;
+constexpr std::size_t kMinCellWidth = 12;
+constexpr std::size_t kWholeColumns = 2;  // id and distance; name and value
 
 std::size_t TerminalWidth() {
   winsize size{};
@@ -44,12 +46,36 @@ std::string DetailsJson(const PlanDetails& d) {
                 ", \"total_us\": ", Format("%.1f", d.total_us));
 }
 
+// The payload, or of it the members that are wanted.
+std::string PayloadJson(const std::string& payload, const std::vector<std::string>& fields) {
+  const Result<ObjectText> object = ObjectText::Parse(payload);
+  if (fields.empty() || !object.ok()) return OneLine(payload);
+  std::string json = "{";
+  for (const std::string& field : fields) {
+    const std::optional<std::string_view> value = object->Find(field);
+    if (value) json += StrCat(json.size() > 1 ? ", " : "", Quote(field), ": ", OneLine(*value));
+  }
+  return json + "}";
+}
+
 std::string PlanJson(PlanKind plan, bool exact, bool complete, std::string_view why) {
   return StrCat("\"plan\": ", Quote(PlanName(plan)), ", \"exact\": ", exact ? "true" : "false",
                 ", \"complete\": ", complete ? "true" : "false", ", \"why\": ", Quote(why));
 }
 
 }  // namespace
+
+std::string Printable(std::string_view text) {
+  std::string printable;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F are control characters, too; in UTF-8 they are C2 80 to C2 9F.
+    const bool is_c1 = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    printable += c < 0x20 || c == 0x7F || is_c1 ? '?' : text[i];
+    if (is_c1) ++i;
+  }
+  return printable;
+}
 
 std::string Cut(std::string_view text, std::size_t width) {
   if (Characters(text) <= width) return std::string(text);
@@ -62,27 +88,31 @@ std::string Cut(std::string_view text, std::size_t width) {
 }
 
 void PrintTable(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::vector<std::string>> cells = {head};
+  cells.insert(cells.end(), rows.begin(), rows.end());
   std::vector<std::size_t> widths(head.size());
-  for (std::size_t c = 0; c < head.size(); ++c) {
-    widths[c] = Characters(head[c]);
-    for (const auto& row : rows) widths[c] = std::max(widths[c], Characters(row[c]));
+  for (std::vector<std::string>& row : cells) {
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      row[c] = Printable(row[c]);
+      widths[c] = std::max(widths[c], Characters(row[c]));
+    }
   }
-  std::size_t used = 0;
-  for (std::size_t c = 0; c + 1 < widths.size(); ++c) used += widths[c] + 2;
-  const std::size_t rest = std::max<std::size_t>(20, TerminalWidth() - std::min(used, TerminalWidth()));
-  const auto print = [&](const std::vector<std::string>& row) {
+  // What is left is shared out from left to right: a narrow column leaves its share to those behind it.
+  std::size_t left = TerminalWidth();
+  for (std::size_t c = 0; c < widths.size(); ++c) {
+    const std::size_t share = std::max(kMinCellWidth, left / (widths.size() - c) - std::min<std::size_t>(left, 2));
+    if (c >= kWholeColumns || c + 1 == widths.size()) widths[c] = std::min(widths[c], share);
+    left -= std::min(left, widths[c] + 2);
+  }
+  for (const std::vector<std::string>& row : cells) {
     std::string line;
     for (std::size_t c = 0; c < row.size(); ++c) {
-      if (c + 1 == row.size()) {
-        line += Cut(row[c], rest);
-      } else {
-        line += row[c] + std::string(widths[c] - Characters(row[c]) + 2, ' ');
-      }
+      const std::string cell = Cut(row[c], widths[c]);
+      line += cell;
+      if (c + 1 < row.size()) line += std::string(widths[c] - Characters(cell) + 2, ' ');
     }
     std::printf("%s\n", line.c_str());
-  };
-  print(head);
-  for (const auto& row : rows) print(row);
+  }
 }
 
 std::string VectorJson(const std::vector<float>& vector) {
@@ -96,17 +126,17 @@ std::string VectorJson(const std::vector<float>& vector) {
 
 std::string RecordJson(const Record& record) {
   std::string json = StrCat("{\"id\": ", Quote(record.id));
-  if (!record.payload.empty()) json += StrCat(", \"payload\": ", record.payload);
+  if (!record.payload.empty()) json += StrCat(", \"payload\": ", OneLine(record.payload));
   if (!record.vector.empty()) json += StrCat(", \"vector\": ", VectorJson(record.vector));
   return json + "}";
 }
 
-std::string SearchResultJson(const SearchResult& result) {
+std::string SearchResultJson(const SearchResult& result, const std::vector<std::string>& fields) {
   std::string json = "{\"hits\": [";
   for (const Hit& hit : result.hits) {
     if (json.back() != '[') json += ", ";
     json += StrCat("{\"id\": ", Quote(hit.id), ", \"distance\": ", Format("%.9g", hit.distance));
-    if (!hit.payload.empty()) json += StrCat(", \"payload\": ", hit.payload);
+    if (!hit.payload.empty()) json += StrCat(", \"payload\": ", PayloadJson(hit.payload, fields));
     if (!hit.vector.empty()) json += StrCat(", \"vector\": ", VectorJson(hit.vector));
     json += "}";
   }

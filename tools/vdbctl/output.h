@@ -12,8 +12,12 @@
 
 namespace vdb::tools {
 
-// Columns as wide as their widest cell; the last one is cut to the terminal's width (100 where there is none).
+// Columns as wide as their widest cell. Those behind the second share what is left of the terminal's width (100 where
+// there is none) and are cut to it; ids are never cut.
 void PrintTable(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+
+// text without control characters, which a terminal would obey: each becomes '?'.
+std::string Printable(std::string_view text);
 
 // text cut to `width` characters of UTF-8, with an ellipsis.
 std::string Cut(std::string_view text, std::size_t width);
@@ -21,8 +25,10 @@ std::string Cut(std::string_view text, std::size_t width);
 // Components as a JSON array.
 std::string VectorJson(const std::vector<float>& vector);
 
+// All JSON is on one line.
 std::string RecordJson(const Record& record);
-std::string SearchResultJson(const SearchResult& result);
+// fields: members of the payload to show; none: all.
+std::string SearchResultJson(const SearchResult& result, const std::vector<std::string>& fields);
 std::string ExplanationJson(const Explanation& explanation);
 std::string StatsJson(const CollectionStats& stats);
 
