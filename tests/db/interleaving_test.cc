@@ -6,47 +6,11 @@
 #include <future>
 #include <thread>
 
+#include "tests/db/gate.h"
 #include "tests/db/temp_folder.h"
-#include "vdb/util/mutex.h"
-#include "vdb/util/sync_point.h"
 
 namespace vdb {
 namespace {
-
-// Stops whoever reaches a point until told to go on.
-class Gate {
- public:
-  explicit Gate(const std::string& point) {
-    SyncPoints::Set(point, [this] { Pass(); });
-  }
-  ~Gate() {
-    Open();
-    SyncPoints::Clear();
-  }
-
-  void WaitUntilReached() {
-    MutexLock lock(&mutex_);
-    while (!reached_) changed_.Wait(&mutex_);
-  }
-  void Open() {
-    MutexLock lock(&mutex_);
-    open_ = true;
-    changed_.NotifyAll();
-  }
-
- private:
-  void Pass() {
-    MutexLock lock(&mutex_);
-    reached_ = true;
-    changed_.NotifyAll();
-    while (!open_) changed_.Wait(&mutex_);
-  }
-
-  Mutex mutex_;
-  CondVar changed_;
-  bool reached_ ABSL_GUARDED_BY(mutex_) = false;
-  bool open_ ABSL_GUARDED_BY(mutex_) = false;
-};
 
 class Interleaving : public ::testing::Test {
  protected:

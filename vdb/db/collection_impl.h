@@ -121,8 +121,12 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   bool WantsGraph(const Generation& generation) const;
   bool PublishIsDue(const Generation& generation, bool idle) const;
   Status PublishGeneration(Generation* generation);
+  void PublishIfDue(bool idle);
   Status WriteFiles(Generation* generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
   void Purge();
+  // A purge waits for the readers that pinned a View before it began. Returns null while it waits; otherwise the View
+  // to purge, and up to which epoch of its generation (0: nothing to do).
+  std::shared_ptr<const View> AdvancePurge(std::uint32_t* epoch);
   void RecordDamage(const std::string& damage);
   void SetPublished(const storage::PublishedFiles& files) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
 

@@ -77,8 +77,7 @@ void CollectionImpl::RunBackground(bool idle) {
     }
     const DatabaseImpl::Operation operation(&database_);
     if (!operation.status().ok() || dropped()) return;
-    const std::shared_ptr<const View> view = PinView();
-    if (PublishIsDue(*view->generation, idle)) static_cast<void>(PublishGeneration(view->generation.get()));
+    PublishIfDue(idle);
     Purge();
   } catch (const std::bad_alloc&) {
     // What was not linked stays in the tail, where it is scanned; the next tick tries again.
@@ -89,12 +88,14 @@ void CollectionImpl::Tick() {
   const std::uint64_t commits = commits_.load(std::memory_order_relaxed);
   quiet_ticks_ = commits == commits_at_last_tick_ ? quiet_ticks_ + 1 : 0;
   commits_at_last_tick_ = commits;
-  const std::shared_ptr<const View> view = PinView();
-  const Generation& generation = *view->generation;
-  const std::uint32_t tail = generation.LoadClock().committed - generation.graph->linked();
-  const bool link = WantsGraph(generation) && tail > 0 && quiet_ticks_ >= kQuietTicksToLink;
-  if (link || PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) ScheduleBackground(link);
-  Purge();
+  {
+    const std::shared_ptr<const View> view = PinView();
+    const Generation& generation = *view->generation;
+    const std::uint32_t tail = generation.LoadClock().committed - generation.graph->linked();
+    const bool link = WantsGraph(generation) && tail > 0 && quiet_ticks_ >= kQuietTicksToLink;
+    if (link || PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) ScheduleBackground(link);
+  }
+  Purge();  // without a View of one's own to wait for
 }
 
 Status CollectionImpl::WaitForIndex() {
@@ -108,15 +109,14 @@ Status CollectionImpl::WaitForIndex() {
   return OkStatus();
 }
 
-void CollectionImpl::Purge() {
-  std::uint32_t epoch = 0;
+std::shared_ptr<const View> CollectionImpl::AdvancePurge(std::uint32_t* epoch) {
   std::shared_ptr<const View> view;
   {
     MutexLock lock(&view_mutex_);
     view = view_;
     if (purge_epoch_ == 0) {
       MutexLock purge(&view->generation->purge_mutex);
-      if (view->generation->unpurged.empty()) return;
+      if (view->generation->unpurged.empty()) return view_;
       // From here on every reader that pins a View loads a clock of at least this epoch. What died by then goes once
       // all who pinned one before have left.
       purge_epoch_ = view->generation->LoadClock().epoch;
@@ -125,14 +125,22 @@ void CollectionImpl::Purge() {
     }
   }
   view.reset();
-  {
-    MutexLock lock(&view_mutex_);
-    std::erase_if(old_views_, [](const std::weak_ptr<const View>& old) { return old.expired(); });
-    if (!old_views_.empty()) return;
-    epoch = purge_epoch_;
-    purge_epoch_ = 0;
-    view = view_;
+  MutexLock lock(&view_mutex_);
+  std::erase_if(old_views_, [](const std::weak_ptr<const View>& old) { return old.expired(); });
+  if (!old_views_.empty()) return nullptr;
+  *epoch = purge_epoch_;
+  purge_epoch_ = 0;
+  return view_;
+}
+
+void CollectionImpl::Purge() {
+  std::uint32_t epoch = 0;
+  const std::shared_ptr<const View> view = AdvancePurge(&epoch);
+  if (view == nullptr) {
+    SyncPoints::Reached("purge.held");
+    return;
   }
+  if (epoch == 0) return;
   if (!database_.CheckWritable().ok() || dropped()) return;
   std::vector<DeadSlots> dead;
   {
@@ -157,8 +165,11 @@ void CollectionImpl::Purge() {
     MutexLock purge(&view->generation->purge_mutex);
     for (const DeadSlots& entry : dead) view->generation->purged_seqs.push_back(entry.commit_seq);
   }
-  MutexLock counters(&counters_mutex_);
-  counters_.purged += purged;
+  {
+    MutexLock counters(&counters_mutex_);
+    counters_.purged += purged;
+  }
+  SyncPoints::Reached("purge.after_write");
 }
 
 }  // namespace vdb

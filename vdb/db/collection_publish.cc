@@ -50,6 +50,11 @@ Status CollectionImpl::PublishForClose() {
   return PublishIsDue(*view->generation, true) ? PublishGeneration(view->generation.get()) : OkStatus();
 }
 
+void CollectionImpl::PublishIfDue(bool idle) {
+  const std::shared_ptr<const View> view = PinView();
+  if (PublishIsDue(*view->generation, idle)) static_cast<void>(PublishGeneration(view->generation.get()));
+}
+
 Status CollectionImpl::PublishGeneration(Generation* generation) {
   MutexLock publishing(&publish_mutex_);
   if (PinView()->generation.get() != generation) return OkStatus();  // replaced meanwhile, by one that is published

@@ -11,6 +11,7 @@
 #include "vdb/query/filter_program.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
+#include "vdb/util/sync_point.h"
 
 namespace vdb {
 namespace {
@@ -86,6 +87,7 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
   result.details.search_us = MicrosSince(search_start);
   if (own_slot) std::erase_if(executed.hits, [&](const ScoredSlot& hit) { return hit.slot == *own_slot; });
   if (executed.hits.size() > request.k) executed.hits.resize(request.k);
+  SyncPoints::Reached("search.before_payloads");
   VDB_RETURN_IF_ERROR(FillHits(request, generation, executed.hits, &result.hits));
   result.plan = executed.plan.kind;
   result.exact = executed.exact;

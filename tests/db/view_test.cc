@@ -1,0 +1,169 @@
+// Readers that hold a state of the collection while deletes, purges, publications and generations pass under them.
+
+#include <gtest/gtest.h>
+#include <vdb/vdb.h>
+
+#include <filesystem>
+#include <future>
+#include <map>
+#include <random>
+
+#include "tests/db/gate.h"
+#include "tests/db/temp_folder.h"
+
+namespace vdb {
+namespace {
+
+constexpr std::size_t kDim = 1'024;
+constexpr int kRows = 1'200;  // enough bytes for a graph
+
+struct Row {
+  std::string payload;
+  std::vector<float> vector;
+  friend bool operator==(const Row&, const Row&) = default;
+};
+using Rows = std::map<std::string, Row>;
+
+std::string Id(int i) {
+  return "r" + std::to_string(i);
+}
+
+Row MakeRow(int i, int version) {
+  std::mt19937 random(static_cast<unsigned>(i * 31 + version));
+  Row row{R"({"i": )" + std::to_string(i) + R"(, "version": )" + std::to_string(version) + "}", {}};
+  for (std::size_t d = 0; d < kDim; ++d) row.vector.push_back(static_cast<float>(random() % 2'000) / 1'000 - 1);
+  return row;
+}
+
+// Reads on to the end, at most `limit` records.
+void ReadOn(Scanner* scanner, Rows* rows, std::size_t limit = SIZE_MAX) {
+  for (std::size_t i = 0; i < limit; ++i) {
+    std::optional<Record> record = scanner->Next().value();
+    if (!record) return;
+    ASSERT_TRUE(rows->emplace(record->id, Row{record->payload, record->vector}).second) << record->id << " twice";
+  }
+}
+
+class ViewTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Open();
+    collection_.emplace(
+        database_->CreateCollection("c", {.dim = kDim, .metric = Metric::kL2Squared, .m = 4, .ef_construction = 16})
+            .value());
+    Put(0, kRows, 1);
+    ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+    ASSERT_EQ(collection_->Publish(), OkStatus());
+  }
+  void Open() { database_.emplace(Database::Open(folder_.Path("db")).value()); }
+  void Reopen() {
+    ASSERT_EQ(database_->Close(), OkStatus());
+    Open();
+    collection_.emplace(database_->OpenCollection("c").value());
+  }
+
+  void Put(int begin, int end, int version) {
+    WriteBatch batch;
+    for (int i = begin; i < end; ++i) {
+      Row row = MakeRow(i, version);
+      batch.Upsert(*collection_, {Id(i), row.vector, row.payload});
+      expected_[Id(i)] = std::move(row);
+    }
+    ASSERT_EQ(database_->Write(batch), OkStatus());
+  }
+  void Delete(int begin, int end) {
+    WriteBatch batch;
+    for (int i = begin; i < end; ++i) {
+      batch.Delete(*collection_, Id(i));
+      expected_.erase(Id(i));
+    }
+    ASSERT_EQ(database_->Write(batch), OkStatus());
+  }
+  Scanner Scan() { return collection_->Scan({.with_vector = true}).value(); }
+  Rows ReadAll() {
+    Rows rows;
+    Scanner scanner = Scan();
+    ReadOn(&scanner, &rows);
+    return rows;
+  }
+  void ExpectEverythingRight() {
+    EXPECT_TRUE(ReadAll() == expected_);
+    EXPECT_EQ(collection_->Count().value(), expected_.size());
+    EXPECT_EQ(collection_->Verify(), OkStatus());
+    EXPECT_EQ(collection_->Stats().value().damage, "");
+  }
+  void WaitUntilPurged(const Passages& purges, std::uint64_t slots) {
+    for (;;) {
+      const std::uint64_t seen = purges.count();
+      if (collection_->Stats().value().purged >= slots) return;
+      purges.WaitBeyond(seen);
+    }
+  }
+  bool GenerationFolderExists(int generation) const {
+    return std::filesystem::exists(folder_.Path("db") + "/index/1-" + std::to_string(generation));
+  }
+  // A search for the rows around row i, with everything that hits carry.
+  Result<SearchResult> SearchNear(int i) {
+    const std::vector<float> query = MakeRow(i, 1).vector;
+    return collection_->Search({.vector = query, .k = 50, .exact = true, .with_vector = true});
+  }
+
+  TempFolder folder_;
+  std::optional<Database> database_;
+  std::optional<Collection> collection_;
+  Rows expected_;
+};
+
+TEST_F(ViewTest, AScanKeepsItsRowsWhileTheyAreDeletedPurgedAndPublished) {
+  const Rows before = expected_;
+  const Passages held("purge.held");
+  const Passages purges("purge.after_write");
+  Rows seen;
+  {
+    Scanner scanner = Scan();
+    ReadOn(&scanner, &seen, 10);
+    Delete(0, 600);
+    Put(600, 700, 2);
+    held.WaitBeyond(held.count());
+    ASSERT_EQ(collection_->Publish(), OkStatus());
+    EXPECT_EQ(collection_->Stats().value().purged, 0U);
+    EXPECT_TRUE(ReadAll() == expected_);
+    ReadOn(&scanner, &seen);
+  }
+  EXPECT_TRUE(seen == before);
+  WaitUntilPurged(purges, 700);
+  ExpectEverythingRight();
+  ASSERT_EQ(collection_->Publish(), OkStatus());
+  Reopen();
+  ExpectEverythingRight();
+}
+
+TEST_F(ViewTest, ASearchKeepsItsHitsWhileTheyAreDeletedPurgedAndPublished) {
+  const SearchResult before = SearchNear(0).value();
+  ASSERT_EQ(before.hits.size(), 50U);
+  const Passages held("purge.held");
+  const Passages purges("purge.after_write");
+  Gate gate("search.before_payloads");
+  std::future<Result<SearchResult>> search = std::async(std::launch::async, [&] { return SearchNear(0); });
+  gate.WaitUntilReached();
+  Delete(0, kRows - 1);
+  held.WaitBeyond(held.count());
+  ASSERT_EQ(collection_->Publish(), OkStatus());
+  EXPECT_EQ(collection_->Stats().value().purged, 0U);
+  gate.Open();
+  const Result<SearchResult> after = search.get();
+  ASSERT_TRUE(after.ok()) << after.status();
+  ASSERT_EQ(after->hits.size(), before.hits.size());
+  for (std::size_t i = 0; i < before.hits.size(); ++i) {
+    EXPECT_EQ(after->hits[i].id, before.hits[i].id);
+    EXPECT_EQ(after->hits[i].distance, before.hits[i].distance);
+    EXPECT_EQ(after->hits[i].payload, before.hits[i].payload);
+    EXPECT_EQ(after->hits[i].vector, before.hits[i].vector);
+  }
+  WaitUntilPurged(purges, kRows - 1);
+  ExpectEverythingRight();
+  EXPECT_EQ(SearchNear(0).value().hits.size(), 1U);
+}
+
+}  // namespace
+}  // namespace vdb
