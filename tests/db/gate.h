@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "vdb/util/mutex.h"
 #include "vdb/util/sync_point.h"
@@ -56,15 +57,17 @@ class Gate {
   const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-// Counts how often a point was reached. Its end removes the handlers of every point.
+// Counts how often any of some points was reached. Its end removes the handlers of every point.
 class Passages {
  public:
-  explicit Passages(const std::string& point) {
-    SyncPoints::Set(point, [state = state_] {
-      MutexLock lock(&state->mutex);
-      ++state->count;
-      state->changed.NotifyAll();
-    });
+  explicit Passages(const std::vector<std::string>& points) {
+    for (const std::string& point : points) {
+      SyncPoints::Set(point, [state = state_] {
+        MutexLock lock(&state->mutex);
+        ++state->count;
+        state->changed.NotifyAll();
+      });
+    }
   }
   ~Passages() { SyncPoints::Clear(); }
   Passages(const Passages&) = delete;
@@ -74,7 +77,7 @@ class Passages {
     MutexLock lock(&state_->mutex);
     return state_->count;
   }
-  // Waits until the point has been reached more than `seen` times.
+  // Waits until they have been reached more than `seen` times.
   void WaitBeyond(std::uint64_t seen) const {
     MutexLock lock(&state_->mutex);
     while (state_->count <= seen) state_->changed.Wait(&state_->mutex);

@@ -116,8 +116,8 @@ class ViewTest : public ::testing::Test {
 
 TEST_F(ViewTest, AScanKeepsItsRowsWhileTheyAreDeletedPurgedAndPublished) {
   const Rows before = expected_;
-  const Passages held("purge.held");
-  const Passages purges("purge.after_write");
+  const Passages held({"purge.held"});
+  const Passages purges({"purge.after_write"});
   Rows seen;
   {
     Scanner scanner = Scan();
@@ -141,8 +141,8 @@ TEST_F(ViewTest, AScanKeepsItsRowsWhileTheyAreDeletedPurgedAndPublished) {
 TEST_F(ViewTest, ASearchKeepsItsHitsWhileTheyAreDeletedPurgedAndPublished) {
   const SearchResult before = SearchNear(0).value();
   ASSERT_EQ(before.hits.size(), 50U);
-  const Passages held("purge.held");
-  const Passages purges("purge.after_write");
+  const Passages held({"purge.held"});
+  const Passages purges({"purge.after_write"});
   Gate gate("search.before_payloads");
   std::future<Result<SearchResult>> search = std::async(std::launch::async, [&] { return SearchNear(0); });
   gate.WaitUntilReached();
@@ -163,6 +163,93 @@ TEST_F(ViewTest, ASearchKeepsItsHitsWhileTheyAreDeletedPurgedAndPublished) {
   WaitUntilPurged(purges, kRows - 1);
   ExpectEverythingRight();
   EXPECT_EQ(SearchNear(0).value().hits.size(), 1U);
+}
+
+TEST_F(ViewTest, ReadersOfTheOldGenerationStayWholeWhenCompactionSwitches) {
+  Delete(0, 100);
+  Put(100, 200, 2);
+  const Rows before = expected_;
+  const Passages removed({"drop.after_keys"});
+  Gate gate("search.before_payloads");
+  std::future<Result<SearchResult>> search = std::async(std::launch::async, [&] { return SearchNear(500); });
+  gate.WaitUntilReached();
+  Rows seen;
+  {
+    Scanner scanner = Scan();
+    ReadOn(&scanner, &seen, 10);
+    ASSERT_EQ(collection_->Compact(), OkStatus());
+    EXPECT_EQ(collection_->Stats().value().generation, 2U);
+    EXPECT_EQ(collection_->Stats().value().slots, before.size());
+    Delete(500, 900);
+    Put(150, 300, 3);
+    EXPECT_TRUE(ReadAll() == expected_);
+    ReadOn(&scanner, &seen);
+    EXPECT_TRUE(GenerationFolderExists(1));
+  }
+  EXPECT_TRUE(seen == before);
+  gate.Open();
+  const Result<SearchResult> found = search.get();
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->hits[0].id, Id(500));
+  for (const Hit& hit : found->hits) EXPECT_TRUE((before.at(hit.id) == Row{hit.payload, hit.vector})) << hit.id;
+  removed.WaitBeyond(0);
+  EXPECT_FALSE(GenerationFolderExists(1));
+  ExpectEverythingRight();
+  Reopen();
+  ExpectEverythingRight();
+}
+
+TEST_F(ViewTest, ReadersOfTheOldGenerationStayWholeWhenALoadReplacesIt) {
+  const Rows before = expected_;
+  const Passages removed({"drop.after_keys"});
+  Rows seen;
+  {
+    Scanner scanner = Scan();
+    ReadOn(&scanner, &seen, 10);
+    BulkLoader loader = BulkLoader::Begin(&*database_, "c", BulkMode::kReplace, {}).value();
+    expected_.clear();
+    for (int i = 600; i < 1'900; ++i) {
+      Row row = MakeRow(i, 4);
+      const std::string id = Id(i);
+      const RecordView record{id, row.vector, row.payload};
+      ASSERT_EQ(loader.Add({&record, 1}), OkStatus());
+      expected_[id] = std::move(row);
+    }
+    EXPECT_TRUE(ReadAll() == before);
+    ASSERT_TRUE(loader.Finish().ok());
+    EXPECT_TRUE(ReadAll() == expected_);
+    EXPECT_EQ(collection_->Get(Id(0)).status().code(), StatusCode::kNotFound);
+    ReadOn(&scanner, &seen);
+  }
+  EXPECT_TRUE(seen == before);
+  removed.WaitBeyond(0);
+  EXPECT_FALSE(GenerationFolderExists(1));
+  Reopen();
+  ExpectEverythingRight();
+}
+
+// A purge that waits for a reader of the old generation knows nothing of the new one's readers.
+TEST_F(ViewTest, APurgeThatBeganBeforeASwitchSparesWhatReadersOfTheNewGenerationSee) {
+  const Passages tries({"purge.held", "purge.after_write"});
+  std::optional<Scanner> old_scanner(Scan());
+  for (int i = 0; i < 20; ++i) Delete(i, i + 1);  // as many epochs
+  tries.WaitBeyond(tries.count());
+  ASSERT_EQ(collection_->Compact(), OkStatus());
+  const Rows before = expected_;
+  Scanner new_scanner = Scan();
+  Rows seen;
+  ReadOn(&new_scanner, &seen, 10);
+  Delete(20, 600);
+  old_scanner.reset();
+  // Twice: the first may have begun before the scanner ended.
+  for (int i = 0; i < 2; ++i) {
+    Delete(600 + i, 601 + i);
+    tries.WaitBeyond(tries.count());
+  }
+  EXPECT_EQ(collection_->Stats().value().purged, 0U);
+  ReadOn(&new_scanner, &seen);
+  EXPECT_TRUE(seen == before);
+  ExpectEverythingRight();
 }
 
 }  // namespace

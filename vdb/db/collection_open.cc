@@ -73,6 +73,9 @@ void CollectionImpl::SwapView(std::shared_ptr<Generation> generation) {
   auto view = std::make_shared<const View>(std::move(generation));
   MutexLock lock(&view_mutex_);
   view_.swap(view);
+  // A purge that waits counts in epochs of the generation before, which goes as a whole.
+  purge_epoch_ = 0;
+  old_views_.clear();
 }
 
 std::shared_ptr<Generation> CollectionImpl::ReleaseGeneration() {

@@ -12,6 +12,7 @@
 #include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
+#include "vdb/util/sync_point.h"
 
 namespace vdb {
 namespace {
@@ -154,10 +155,13 @@ Status DatabaseImpl::FinishIntents() {
 Status DatabaseImpl::RemoveGeneration(storage::GenerationKey key) {
   // Files first: as long as the intent stands, the next open comes here again.
   VDB_RETURN_IF_ERROR(RemoveTree(GenerationDirectory(key)));
+  SyncPoints::Reached("drop.after_files");
   storage::StoreBatch batch;
   batch.DropGeneration(key);
   batch.DeleteIntent(key);
-  return store_->Write(&batch, true);
+  VDB_RETURN_IF_ERROR(store_->Write(&batch, true));
+  SyncPoints::Reached("drop.after_keys");
+  return OkStatus();
 }
 
 void DatabaseImpl::RetireGeneration(std::shared_ptr<Generation> generation) {

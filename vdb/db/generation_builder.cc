@@ -42,6 +42,7 @@ Result<std::unique_ptr<GenerationBuilder>> GenerationBuilder::Begin(std::shared_
     batch.PutIntent({storage::IntentKind::kBuild, key});
     return db.CommitCatalog(&batch);
   }));
+  SyncPoints::Reached("build.after_intent");
   const std::string directory = db.GenerationDirectory(key);
   VDB_RETURN_IF_ERROR(RemoveTree(directory));
   VDB_RETURN_IF_ERROR(MakeDirectory(directory));
@@ -159,6 +160,7 @@ Status GenerationBuilder::Install(const std::optional<storage::GenerationKey>& d
   if (!replaced_.empty()) batch.PutDeletes(key_, commit_seq, replaced_);
   batch.DeleteIntent(key_);
   if (drop_old) batch.PutIntent({storage::IntentKind::kDrop, *drop_old});
+  SyncPoints::Reached("build.before_install");
   VDB_RETURN_IF_ERROR(database_->CommitCatalog(&batch));
   SyncPoints::Reached("build.after_install");
   installed_ = true;
