@@ -60,6 +60,16 @@ TEST_F(Interleaving, ReadersAnswerWhileACommitStandsBetweenStoreAndClock) {
   EXPECT_EQ(Near(0).hits.size(), 2U);
   EXPECT_EQ(Near(0).hits[0].distance, 1);
   EXPECT_EQ(ScanIds(), (Strings{R"(a{"v":1})", "gone{}"}));
+  // In every other way to read, too.
+  EXPECT_EQ(collection_->Search({.id = "a"}).value().hits.at(0).id, "gone");
+  EXPECT_EQ(collection_->Search({.id = "gone"}).value().hits.at(0).distance, 16);
+  EXPECT_EQ(collection_->Search({.id = "new"}).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(collection_->Search({.vector = std::vector<float>{9}, .filter = "v >= 1"}).value().hits.at(0).distance, 64);
+  EXPECT_EQ(collection_->Count().value(), 2U);
+  EXPECT_EQ(collection_->Count("v = 2").value(), 0U);
+  EXPECT_EQ(collection_->Get("a", true).value().vector, std::vector<float>{1});
+  EXPECT_EQ(collection_->Stats().value().records, 2U);
+  EXPECT_EQ(collection_->Verify(), OkStatus());
   gate.Open();
   writer.join();
   EXPECT_EQ(collection_->Get("a").value().payload, R"({"v":2})");
@@ -131,6 +141,8 @@ TEST_F(Interleaving, UpsertAndDeleteNeverMakeARecordVanishOrAppearTwice) {
         ASSERT_TRUE(collection_->Get("x").ok());
         if (r == 0) {
           ASSERT_EQ(ScanIds().size(), 1U);
+        } else {
+          ASSERT_EQ(collection_->Verify(), OkStatus());
         }
       }
     });

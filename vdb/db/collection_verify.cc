@@ -42,12 +42,17 @@ Status CollectionImpl::Verify() const {
       VDB_ASSIGN_OR_RETURN(const std::optional<std::uint32_t> found, database_.store().FindId(generation.key, id));
       // A later commit may have replaced or deleted the record by now; another slot below the clock may not hold it.
       if (found && *found != slot && *found < snapshot.clock.committed) return damaged("its id leads to another slot");
-      if (!found && generation.LoadClock().epoch == snapshot.clock.epoch) return damaged("its id leads nowhere");
+      // The store may be ahead of the clock: then a commit under way has deleted it, or the clock has moved by now.
+      if (!found && !database_.in_flight().Find(generation.key, id) &&
+          generation.LoadClock().epoch == snapshot.clock.epoch) {
+        return damaged("its id leads nowhere");
+      }
     }
   }
-  if (generation.LoadClock().epoch == snapshot.clock.epoch && live != generation.live.load(std::memory_order_relaxed)) {
-    return DataLossError(StrCat("collection '", name_, "' has ", live, " live records; its counters say ",
-                                generation.live.load(std::memory_order_relaxed)));
+  // The counter first: it is stored after the clock, so the same clock behind it means the same commit.
+  const std::uint64_t counted = generation.live.load(std::memory_order_acquire);
+  if (generation.LoadClock().epoch == snapshot.clock.epoch && live != counted) {
+    return DataLossError(StrCat("collection '", name_, "' has ", live, " live records; its counters say ", counted));
   }
   return OkStatus();
 }

@@ -111,8 +111,8 @@ void CommitGroup::Apply() noexcept {
     for (const std::uint32_t slot : touched.killed) generation->deaths.Kill(slot, clock.epoch);
     for (const std::uint32_t slot : generation->abandoned) generation->deaths.Kill(slot, clock.epoch);
     generation->abandoned.clear();
-    generation->live.store(touched.live, std::memory_order_relaxed);
     generation->PublishClock(clock, commit_seq_);
+    generation->live.store(touched.live, std::memory_order_release);
     if (touched.killed.empty()) continue;
     touched.collection->CountDeaths(touched.killed.size());
     MutexLock lock(&generation->purge_mutex);

@@ -74,7 +74,7 @@ class Generation {
   std::uint32_t next_slot = 0;
   // Writer: slots below next_slot whose request failed; the next commit marks them dead.
   std::vector<std::uint32_t> abandoned;
-  // Live records as of the clock; stored by the writer.
+  // Live records as of the clock; stored by the writer, after the clock.
   std::atomic<std::uint64_t> live{0};
 
   // Deaths whose records are still in the store, oldest first.
