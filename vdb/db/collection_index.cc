@@ -56,7 +56,10 @@ void CollectionImpl::AfterCommit() {
   if (!WantsGraph(*generation)) return;
   const std::uint32_t tail = generation->LoadClock().committed - generation->graph->linked();
   if (tail >= kMaxBatchRows) ScheduleBackground(false);
-  if (tail > kTailBoundRows && generation->graph->linked() > 0) LinkOneBatch(generation, kMaxBatchRows);
+  if (tail > kTailBoundRows && generation->graph->linked() > 0) {
+    SyncPoints::Reached("index.writer_helps");
+    LinkOneBatch(generation, kMaxBatchRows);
+  }
 }
 
 void CollectionImpl::ScheduleBackground(bool idle) {
