@@ -5,52 +5,21 @@
 
 #include <filesystem>
 #include <future>
-#include <map>
-#include <random>
 
 #include "tests/db/gate.h"
+#include "tests/db/sample_rows.h"
 #include "tests/db/temp_folder.h"
 
 namespace vdb {
 namespace {
 
-constexpr std::size_t kDim = 1'024;
-constexpr int kRows = 1'200;  // enough bytes for a graph
-
-struct Row {
-  std::string payload;
-  std::vector<float> vector;
-  friend bool operator==(const Row&, const Row&) = default;
-};
-using Rows = std::map<std::string, Row>;
-
-std::string Id(int i) {
-  return "r" + std::to_string(i);
-}
-
-Row MakeRow(int i, int version) {
-  std::mt19937 random(static_cast<unsigned>(i * 31 + version));
-  Row row{R"({"i": )" + std::to_string(i) + R"(, "version": )" + std::to_string(version) + "}", {}};
-  for (std::size_t d = 0; d < kDim; ++d) row.vector.push_back(static_cast<float>(random() % 2'000) / 1'000 - 1);
-  return row;
-}
-
-// Reads on to the end, at most `limit` records.
-void ReadOn(Scanner* scanner, Rows* rows, std::size_t limit = SIZE_MAX) {
-  for (std::size_t i = 0; i < limit; ++i) {
-    std::optional<Record> record = scanner->Next().value();
-    if (!record) return;
-    ASSERT_TRUE(rows->emplace(record->id, Row{record->payload, record->vector}).second) << record->id << " twice";
-  }
-}
+constexpr int kRows = 1'200;  // enough for a graph
 
 class ViewTest : public ::testing::Test {
  protected:
   void SetUp() override {
     Open();
-    collection_.emplace(
-        database_->CreateCollection("c", {.dim = kDim, .metric = Metric::kL2Squared, .m = 4, .ef_construction = 16})
-            .value());
+    collection_.emplace(database_->CreateCollection("c", kSampleOptions).value());
     Put(0, kRows, 1);
     ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
     ASSERT_EQ(collection_->Publish(), OkStatus());
@@ -65,29 +34,23 @@ class ViewTest : public ::testing::Test {
   void Put(int begin, int end, int version) {
     WriteBatch batch;
     for (int i = begin; i < end; ++i) {
-      Row row = MakeRow(i, version);
-      batch.Upsert(*collection_, {Id(i), row.vector, row.payload});
-      expected_[Id(i)] = std::move(row);
+      SampleRow row = MakeSampleRow(i, version);
+      batch.Upsert(*collection_, {SampleId(i), row.vector, row.payload});
+      expected_[SampleId(i)] = std::move(row);
     }
     ASSERT_EQ(database_->Write(batch), OkStatus());
   }
   void Delete(int begin, int end) {
     WriteBatch batch;
     for (int i = begin; i < end; ++i) {
-      batch.Delete(*collection_, Id(i));
-      expected_.erase(Id(i));
+      batch.Delete(*collection_, SampleId(i));
+      expected_.erase(SampleId(i));
     }
     ASSERT_EQ(database_->Write(batch), OkStatus());
   }
   Scanner Scan() { return collection_->Scan({.with_vector = true}).value(); }
-  Rows ReadAll() {
-    Rows rows;
-    Scanner scanner = Scan();
-    ReadOn(&scanner, &rows);
-    return rows;
-  }
   void ExpectEverythingRight() {
-    EXPECT_TRUE(ReadAll() == expected_);
+    EXPECT_TRUE(ReadAll(*collection_) == expected_);
     EXPECT_EQ(collection_->Count().value(), expected_.size());
     EXPECT_EQ(collection_->Verify(), OkStatus());
     EXPECT_EQ(collection_->Stats().value().damage, "");
@@ -104,21 +67,21 @@ class ViewTest : public ::testing::Test {
   }
   // A search for the rows around row i, with everything that hits carry.
   Result<SearchResult> SearchNear(int i) {
-    const std::vector<float> query = MakeRow(i, 1).vector;
+    const std::vector<float> query = MakeSampleRow(i, 1).vector;
     return collection_->Search({.vector = query, .k = 50, .exact = true, .with_vector = true});
   }
 
   TempFolder folder_;
   std::optional<Database> database_;
   std::optional<Collection> collection_;
-  Rows expected_;
+  SampleRows expected_;
 };
 
 TEST_F(ViewTest, AScanKeepsItsRowsWhileTheyAreDeletedPurgedAndPublished) {
-  const Rows before = expected_;
+  const SampleRows before = expected_;
   const Passages held({"purge.held"});
   const Passages purges({"purge.after_write"});
-  Rows seen;
+  SampleRows seen;
   {
     Scanner scanner = Scan();
     ReadOn(&scanner, &seen, 10);
@@ -127,7 +90,7 @@ TEST_F(ViewTest, AScanKeepsItsRowsWhileTheyAreDeletedPurgedAndPublished) {
     held.WaitBeyond(held.count());
     ASSERT_EQ(collection_->Publish(), OkStatus());
     EXPECT_EQ(collection_->Stats().value().purged, 0U);
-    EXPECT_TRUE(ReadAll() == expected_);
+    EXPECT_TRUE(ReadAll(*collection_) == expected_);
     ReadOn(&scanner, &seen);
   }
   EXPECT_TRUE(seen == before);
@@ -168,12 +131,12 @@ TEST_F(ViewTest, ASearchKeepsItsHitsWhileTheyAreDeletedPurgedAndPublished) {
 TEST_F(ViewTest, ReadersOfTheOldGenerationStayWholeWhenCompactionSwitches) {
   Delete(0, 100);
   Put(100, 200, 2);
-  const Rows before = expected_;
+  const SampleRows before = expected_;
   const Passages removed({"drop.after_keys"});
   Gate gate("search.before_payloads");
   std::future<Result<SearchResult>> search = std::async(std::launch::async, [&] { return SearchNear(500); });
   gate.WaitUntilReached();
-  Rows seen;
+  SampleRows seen;
   {
     Scanner scanner = Scan();
     ReadOn(&scanner, &seen, 10);
@@ -182,7 +145,7 @@ TEST_F(ViewTest, ReadersOfTheOldGenerationStayWholeWhenCompactionSwitches) {
     EXPECT_EQ(collection_->Stats().value().slots, before.size());
     Delete(500, 900);
     Put(150, 300, 3);
-    EXPECT_TRUE(ReadAll() == expected_);
+    EXPECT_TRUE(ReadAll(*collection_) == expected_);
     ReadOn(&scanner, &seen);
     EXPECT_TRUE(GenerationFolderExists(1));
   }
@@ -190,8 +153,8 @@ TEST_F(ViewTest, ReadersOfTheOldGenerationStayWholeWhenCompactionSwitches) {
   gate.Open();
   const Result<SearchResult> found = search.get();
   ASSERT_TRUE(found.ok()) << found.status();
-  EXPECT_EQ(found->hits[0].id, Id(500));
-  for (const Hit& hit : found->hits) EXPECT_TRUE((before.at(hit.id) == Row{hit.payload, hit.vector})) << hit.id;
+  EXPECT_EQ(found->hits[0].id, SampleId(500));
+  for (const Hit& hit : found->hits) EXPECT_TRUE((before.at(hit.id) == SampleRow{hit.payload, hit.vector})) << hit.id;
   removed.WaitBeyond(0);
   EXPECT_FALSE(GenerationFolderExists(1));
   ExpectEverythingRight();
@@ -200,25 +163,25 @@ TEST_F(ViewTest, ReadersOfTheOldGenerationStayWholeWhenCompactionSwitches) {
 }
 
 TEST_F(ViewTest, ReadersOfTheOldGenerationStayWholeWhenALoadReplacesIt) {
-  const Rows before = expected_;
+  const SampleRows before = expected_;
   const Passages removed({"drop.after_keys"});
-  Rows seen;
+  SampleRows seen;
   {
     Scanner scanner = Scan();
     ReadOn(&scanner, &seen, 10);
     BulkLoader loader = BulkLoader::Begin(&*database_, "c", BulkMode::kReplace, {}).value();
     expected_.clear();
     for (int i = 600; i < 1'900; ++i) {
-      Row row = MakeRow(i, 4);
-      const std::string id = Id(i);
+      SampleRow row = MakeSampleRow(i, 4);
+      const std::string id = SampleId(i);
       const RecordView record{id, row.vector, row.payload};
       ASSERT_EQ(loader.Add({&record, 1}), OkStatus());
       expected_[id] = std::move(row);
     }
-    EXPECT_TRUE(ReadAll() == before);
+    EXPECT_TRUE(ReadAll(*collection_) == before);
     ASSERT_TRUE(loader.Finish().ok());
-    EXPECT_TRUE(ReadAll() == expected_);
-    EXPECT_EQ(collection_->Get(Id(0)).status().code(), StatusCode::kNotFound);
+    EXPECT_TRUE(ReadAll(*collection_) == expected_);
+    EXPECT_EQ(collection_->Get(SampleId(0)).status().code(), StatusCode::kNotFound);
     ReadOn(&scanner, &seen);
   }
   EXPECT_TRUE(seen == before);
@@ -235,9 +198,9 @@ TEST_F(ViewTest, APurgeThatBeganBeforeASwitchSparesWhatReadersOfTheNewGeneration
   for (int i = 0; i < 20; ++i) Delete(i, i + 1);  // as many epochs
   tries.WaitBeyond(tries.count());
   ASSERT_EQ(collection_->Compact(), OkStatus());
-  const Rows before = expected_;
+  const SampleRows before = expected_;
   Scanner new_scanner = Scan();
-  Rows seen;
+  SampleRows seen;
   ReadOn(&new_scanner, &seen, 10);
   Delete(20, 600);
   old_scanner.reset();
