@@ -25,6 +25,7 @@ namespace {
 using Model = std::map<std::string, SampleRows>;  // by collection
 
 constexpr int kRows = 1'200;
+constexpr int kDeadAtFirst = 100;           // slots that are dead and not purged when a verb begins
 constexpr unsigned kPatienceSeconds = 120;  // a step that is not reached by then fails the test
 
 // Changes rows [begin, end) in one batch, in the collection and in the model; either may be null.
@@ -91,15 +92,33 @@ struct Verb {
   void PublishAfterPurge() const {
     std::optional<Collection> collection = Open("c");
     Change(&collection);
-    if (collection) WaitUntilPurged(*collection);
+    if (collection) WaitUntilPurged(*collection, 100);
     arm();
     if (collection) collection->Publish().value();
   }
-  static void WaitUntilPurged(const Collection& collection) {
+  // The newest rows, whose slots are the last.
+  void DeleteAndPurge() const {
+    std::optional<Collection> collection = Open("c");
+    Change(&collection);
+    Delete(Get(&collection), Rows("c"), kRows - 100, kRows + 50);
+    if (collection) WaitUntilPurged(*collection, kDeadAtFirst + 100 + 150);
+    arm();
+  }
+  void DeleteSome() const {
+    std::optional<Collection> collection = Open("c");
+    Delete(Get(&collection), Rows("c"), 300, 400);
+    arm();
+  }
+  void Insert() const {
+    std::optional<Collection> collection = Open("c");
+    Put(Get(&collection), Rows("c"), kRows, kRows + 60, 8);
+    arm();
+  }
+  static void WaitUntilPurged(const Collection& collection, std::uint64_t slots) {
     const Passages purges({"purge.after_write"});
     for (;;) {
       const std::uint64_t seen = purges.count();
-      if (collection.Stats().value().purged >= 100) return;
+      if (collection.Stats().value().purged >= slots) return;
       purges.WaitBeyond(seen);
     }
   }
@@ -147,27 +166,32 @@ struct Step {
   const char* verb;
   const char* point;
   bool done;  // whether the verb has happened when the process dies there
+
+  friend std::ostream& operator<<(std::ostream& out, const Step& step) { return out << step.verb << ' ' << step.point; }
 };
 
 void RunVerb(const std::string& name, const Verb& verb) {
   static const std::map<std::string, void (Verb::*)() const> verbs = {
-      {"Append", &Verb::Append},        {"Publish", &Verb::Publish},
-      {"Purge", &Verb::Purge},          {"PublishAfterPurge", &Verb::PublishAfterPurge},
-      {"Create", &Verb::Create},        {"Replace", &Verb::Replace},
-      {"Compact", &Verb::Compact},      {"Drop", &Verb::Drop},
-      {"DropLoaded", &Verb::DropLoaded}};
+      {"Append", &Verb::Append},         {"Publish", &Verb::Publish},
+      {"Purge", &Verb::Purge},           {"PublishAfterPurge", &Verb::PublishAfterPurge},
+      {"Create", &Verb::Create},         {"Replace", &Verb::Replace},
+      {"Compact", &Verb::Compact},       {"Drop", &Verb::Drop},
+      {"DropLoaded", &Verb::DropLoaded}, {"DeleteAndPurge", &Verb::DeleteAndPurge},
+      {"DeleteSome", &Verb::DeleteSome}, {"Insert", &Verb::Insert}};
   (verb.*verbs.at(name))();
 }
 
-// Never returns: the process dies at the point, or by the alarm.
+// Never returns: the process dies at the point ("now": before the verb proper), or by the alarm.
 [[noreturn]] void RunAndDie(const std::string& verb, const std::string& point, const std::string& folder) {
   ::alarm(kPatienceSeconds);
   Database database = Database::Open(folder).value();
+  const auto die = [] {
+    ::kill(::getpid(), SIGKILL);
+    for (;;) ::pause();
+  };
   const auto arm = [&] {
-    SyncPoints::Set(point, [] {
-      ::kill(::getpid(), SIGKILL);
-      for (;;) ::pause();
-    });
+    if (point == "now") die();
+    SyncPoints::Set(point, die);
   };
   RunVerb(verb, {&database, nullptr, arm});
   for (;;) ::pause();  // the point lies on a background thread
@@ -303,6 +327,52 @@ class Crash : public ::testing::TestWithParam<Step> {
   TempFolder folder_;
   Model model_;
 };
+
+TEST_F(Crash, SlotsOfPurgedRecordsAreNotGivenToOthers) {
+  DieAt("DeleteAndPurge", "now");
+  if (HasFatalFailure()) return;
+  Apply("DeleteAndPurge", true);
+  constexpr std::uint64_t kSlots = kRows + 50 + 100;
+  {
+    Database database = Open();
+    Collection c = database.OpenCollection("c").value();
+    EXPECT_EQ(c.Stats().value().slots, kSlots);
+    Put(&c, &model_["c"], kRows + 70, kRows + 140, 8);
+    EXPECT_EQ(c.Stats().value().slots, kSlots + 70);
+    CheckCollection(c, model_["c"]);
+  }
+  Check();
+  if (HasFatalFailure()) return;
+  DieAt("Insert", "now");  // ids that were deleted, too
+  Apply("Insert", true);
+  Check();
+}
+
+TEST_F(Crash, WhatIsDeletedAfterReopeningStaysDeleted) {
+  for (const char* end : {"closed", "killed"}) {
+    SCOPED_TRACE(end);
+    Database database = Open();
+    Collection c = database.OpenCollection("c").value();
+    Put(&c, &model_["c"], 300, 500, 7);
+    ASSERT_EQ(c.Publish(), OkStatus());
+    ASSERT_EQ(database.Close(), OkStatus());
+    if (std::strcmp(end, "killed") == 0) {
+      DieAt("DeleteSome", "now");
+    } else {
+      Database again = Open();
+      RunVerb("DeleteSome", {&again, nullptr, [] {}});
+      ASSERT_EQ(again.Close(), OkStatus());
+    }
+    Apply("DeleteSome", true);
+    Check();
+    if (HasFatalFailure()) return;
+    Database published = Open();
+    ASSERT_EQ(published.OpenCollection("c").value().Publish(), OkStatus());
+    ASSERT_EQ(published.Close(), OkStatus());
+    Check();
+    if (HasFatalFailure()) return;
+  }
+}
 
 class CrashStep : public Crash {};
 
