@@ -52,6 +52,16 @@ TEST_F(Bulk, CreatesACollectionThatSurvivesReopening) {
   EXPECT_EQ(c.Verify(), OkStatus());
 }
 
+TEST_F(Bulk, AnEmptyLoadKeepsItsPublishedFiles) {
+  Load(BulkMode::kCreate, 0, 0, "none");
+  for (int open = 0; open < 3; ++open) {
+    Reopen();
+    Collection c = database_->OpenCollection("c").value();
+    EXPECT_EQ(c.Count().value(), 0U);
+    EXPECT_EQ(c.Stats().value().damage, "");
+  }
+}
+
 TEST_F(Bulk, OfOneIdTheLastRecordWins) {
   BulkLoader loader = BulkLoader::Begin(&*database_, "c", BulkMode::kCreate, {.dim = 2}).value();
   const std::vector<float> v1 = {1, 0};

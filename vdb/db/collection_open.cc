@@ -91,7 +91,7 @@ std::shared_ptr<Generation> CollectionImpl::ReleaseGeneration() {
 Status CollectionImpl::Load() {
   const storage::GenerationKey key{.collection = id_, .generation = schema_generation_};
   VDB_ASSIGN_OR_RETURN(const storage::Counters counters, database_.store().GetCounters(key));
-  VDB_ASSIGN_OR_RETURN(const std::optional<storage::PublishedFiles> files, database_.store().GetPublished(key));
+  VDB_ASSIGN_OR_RETURN(std::optional<storage::PublishedFiles> files, database_.store().GetPublished(key));
   const std::string directory = database_.GenerationDirectory(key);
   VDB_RETURN_IF_ERROR(MakeDirectory(directory));
   try {
@@ -106,10 +106,11 @@ Status CollectionImpl::Load() {
       } else {
         // Derived files cost time, never data: everything comes from the store.
         RecordDamage(usable.message());
+        files.reset();
         generation = std::make_shared<Generation>(key, directory);
       }
     }
-    RemoveStrangers(directory, replay_from > 0 ? files : std::nullopt);
+    RemoveStrangers(directory, files);
     if (generation->graph == nullptr) generation->graph = std::make_unique<Graph>(options_.m);
     if (generation->vectors == nullptr) {
       VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Create(StrCat(directory, "/vectors"), options_.dim));
