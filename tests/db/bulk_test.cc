@@ -33,6 +33,14 @@ class Bulk : public ::testing::Test {
     return loader.Finish().value();
   }
 
+  int CountFolders() const {
+    int folders = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.Path("db") + "/index")) {
+      folders += entry.is_directory() ? 1 : 0;
+    }
+    return folders;
+  }
+
   TempFolder folder_;
   std::optional<Database> database_;
 };
@@ -111,10 +119,27 @@ TEST_F(Bulk, AbandonedLoadsLeaveNothing) {
   }
   EXPECT_EQ(c.Count("tag = 'old'").value(), 10U);
   EXPECT_EQ(database_->ListCollections().value(), std::vector<std::string>{"c"});
-  int folders = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_.Path("db") + "/index"))
-    folders += entry.exists();
-  EXPECT_EQ(folders, 1);
+  EXPECT_EQ(CountFolders(), 1);
+}
+
+TEST_F(Bulk, ALoaderMayOutliveItsDatabase) {
+  Load(BulkMode::kCreate, 0, 10, "old");
+  for (const BulkMode mode : {BulkMode::kReplace, BulkMode::kCreate}) {
+    {
+      BulkLoader loader = BulkLoader::Begin(&*database_, mode == BulkMode::kCreate ? "new" : "c", mode,
+                                            {.dim = 2, .metric = Metric::kL2Squared})
+                              .value();
+      ASSERT_EQ(AddRows(&loader, 0, 100, "new"), OkStatus());
+      ASSERT_EQ(database_->Close(), OkStatus());
+      EXPECT_EQ(AddRows(&loader, 100, 101, "new").code(), StatusCode::kFailedPrecondition);
+      EXPECT_EQ(loader.Finish().status().code(), StatusCode::kFailedPrecondition);
+    }
+    Reopen();
+    EXPECT_EQ(database_->ListCollections().value(), std::vector<std::string>{"c"});
+    Collection c = database_->OpenCollection("c").value();
+    EXPECT_EQ(c.Count("tag = 'old'").value(), 10U);
+    EXPECT_EQ(CountFolders(), 1);
+  }
 }
 
 TEST_F(Bulk, BadRecordsAreRefused) {

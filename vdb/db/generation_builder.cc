@@ -58,7 +58,11 @@ GenerationBuilder::~GenerationBuilder() {
   if (installed_) return;
   sorted_.reset();
   generation_.reset();
-  // A failure leaves the intent: the next open removes what is left.
+  // The next open removes what is left, by the intent: after a failure here; when the database has been closed, or the
+  // process is a fork of its owner; and when a failed write has made it read-only, for if that was the installation, it
+  // may be in the store all the same.
+  const DatabaseImpl::Operation operation(database_.get());
+  if (!operation.status().ok() || !database_->CheckWritable().ok()) return;
   static_cast<void>(database_->RemoveGeneration(key_));
 }
 
