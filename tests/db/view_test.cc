@@ -79,15 +79,14 @@ class ViewTest : public ::testing::Test {
 
 TEST_F(ViewTest, AScanKeepsItsRowsWhileTheyAreDeletedPurgedAndPublished) {
   const SampleRows before = expected_;
-  const Passages held({"purge.held"});
-  const Passages purges({"purge.after_write"});
+  const Passages purges({"purge.held", "purge.after_write"});
   SampleRows seen;
   {
     Scanner scanner = Scan();
     ReadOn(&scanner, &seen, 10);
     Delete(0, 600);
     Put(600, 700, 2);
-    held.WaitBeyond(held.count());
+    purges.WaitBeyond(purges.count());
     ASSERT_EQ(collection_->Publish(), OkStatus());
     EXPECT_EQ(collection_->Stats().value().purged, 0U);
     EXPECT_TRUE(ReadAll(*collection_) == expected_);
@@ -104,13 +103,12 @@ TEST_F(ViewTest, AScanKeepsItsRowsWhileTheyAreDeletedPurgedAndPublished) {
 TEST_F(ViewTest, ASearchKeepsItsHitsWhileTheyAreDeletedPurgedAndPublished) {
   const SearchResult before = SearchNear(0).value();
   ASSERT_EQ(before.hits.size(), 50U);
-  const Passages held({"purge.held"});
-  const Passages purges({"purge.after_write"});
+  const Passages purges({"purge.held", "purge.after_write"});
   Gate gate("search.before_payloads");
   std::future<Result<SearchResult>> search = std::async(std::launch::async, [&] { return SearchNear(0); });
   gate.WaitUntilReached();
   Delete(0, kRows - 1);
-  held.WaitBeyond(held.count());
+  purges.WaitBeyond(purges.count());
   ASSERT_EQ(collection_->Publish(), OkStatus());
   EXPECT_EQ(collection_->Stats().value().purged, 0U);
   gate.Open();
@@ -193,10 +191,10 @@ TEST_F(ViewTest, ReadersOfTheOldGenerationStayWholeWhenALoadReplacesIt) {
 
 // A purge that waits for a reader of the old generation knows nothing of the new one's readers.
 TEST_F(ViewTest, APurgeThatBeganBeforeASwitchSparesWhatReadersOfTheNewGenerationSee) {
-  const Passages tries({"purge.held", "purge.after_write"});
+  const Passages purges({"purge.held", "purge.after_write"});
   std::optional<Scanner> old_scanner(Scan());
   for (int i = 0; i < 20; ++i) Delete(i, i + 1);  // as many epochs
-  tries.WaitBeyond(tries.count());
+  purges.WaitBeyond(purges.count());
   ASSERT_EQ(collection_->Compact(), OkStatus());
   const SampleRows before = expected_;
   Scanner new_scanner = Scan();
@@ -207,7 +205,7 @@ TEST_F(ViewTest, APurgeThatBeganBeforeASwitchSparesWhatReadersOfTheNewGeneration
   // Twice: the first may have begun before the scanner ended.
   for (int i = 0; i < 2; ++i) {
     Delete(600 + i, 601 + i);
-    tries.WaitBeyond(tries.count());
+    purges.WaitBeyond(purges.count());
   }
   EXPECT_EQ(collection_->Stats().value().purged, 0U);
   ReadOn(&new_scanner, &seen);
