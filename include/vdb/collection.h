@@ -23,7 +23,7 @@ class ScannerImpl;
 
 // Fixed when the collection is created.
 struct CollectionOptions {
-  // Components per vector, [1, kMaxDim].
+  // Components per vector, [1, kMaxDim]. 0: that of the first vector written; until then searches find nothing.
   std::size_t dim = 0;
   Metric metric = Metric::kCosine;
   // Edges per node on upper layers; layer 0 keeps 2 * m. Paper: M. Range [kMinM, kMaxM].
@@ -90,6 +90,19 @@ class Collection {
   Result<std::uint64_t> DeleteWhere(const Filter& filter, std::span<const Value> bind = {},
                                     const WriteOptions& options = {});
 
+  // Changes payloads and keeps the vectors. Atomic, also beside other writers of the same records; ids that do not
+  // exist are passed over. Returns how many records were written. InvalidArgument: a payload, an id, more than
+  // kMaxBatchBytes of records in all.
+  Result<std::uint64_t> Update(std::span<const PayloadUpdate> updates, const UpdateOptions& options = {});
+  // The same change for every record that matches when the update takes its place among the writes.
+  Result<std::uint64_t> UpdateWhere(const Filter& filter, std::string_view payload, std::span<const Value> bind = {},
+                                    const UpdateOptions& options = {});
+
+  // A JSON object that belongs to the collection and is not searched: what made its vectors, say. {} until it is set;
+  // at most kMaxDocumentBytes. Always durable.
+  Status SetDocument(std::string_view json);
+  Result<std::string> GetDocument() const;
+
   // The record of an id, NotFound if there is none. with_vector adds the vector as it was written.
   Result<Record> Get(std::string_view id, bool with_vector = false) const;
 
@@ -118,7 +131,8 @@ class Collection {
 
   Result<CollectionStats> Stats() const;
   const std::string& name() const;
-  const CollectionOptions& options() const;
+  // dim is 0 until the first vector where it was not given.
+  CollectionOptions options() const;
 
  private:
   friend class DatabaseImpl;

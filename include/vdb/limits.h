@@ -18,6 +18,7 @@ inline constexpr std::size_t kMaxFilterBytes = std::size_t{64} << 10;
 inline constexpr std::size_t kMaxFilterDepth = 64;
 inline constexpr std::size_t kMaxBatchBytes = std::size_t{64} << 20;
 inline constexpr std::size_t kMaxIndexedPaths = 1'024;  // per collection; other paths are read from the payloads
+inline constexpr std::size_t kMaxDocumentBytes = std::size_t{1} << 20;  // of a collection
 inline constexpr std::uint32_t kMinM = 2;
 inline constexpr std::uint32_t kMaxM = 128;
 inline constexpr std::uint32_t kMaxEfConstruction = 65'536;

@@ -44,16 +44,36 @@ struct RecordView {
   std::string_view id = {};            // 1..kMaxIdBytes bytes of UTF-8
   std::span<const float> vector = {};  // the collection's dimension, finite; not all zero under cosine
   std::string_view payload = {};       // a JSON object; empty means {}
+  // The record has no vector on purpose: it is filtered, counted and scanned, and never a hit. Without this an empty
+  // vector is an error, since a caller who forgets it would lose the old one.
+  bool without_vector = false;
 };
 
 // A record as read.
 struct Record {
   std::string id;
-  std::vector<float> vector;  // as written; empty unless asked for
+  std::vector<float> vector;  // as written; empty unless asked for, and for a record without one
   std::string payload;        // JSON text as written; empty unless asked for
 };
 
 struct WriteOptions {
+  Durability durability = Durability::kSync;
+};
+
+// How a payload is changed.
+enum class UpdateMode : std::uint8_t {
+  kMerge,    // JSON Merge Patch (RFC 7396): members replace or are added, null removes one, objects are merged
+  kReplace,  // the new payload as it is
+};
+
+// A change of one record's payload. The views must stay valid during the call.
+struct PayloadUpdate {
+  std::string_view id = {};
+  std::string_view payload = {};  // a JSON object
+};
+
+struct UpdateOptions {
+  UpdateMode mode = UpdateMode::kMerge;
   Durability durability = Durability::kSync;
 };
 
@@ -75,6 +95,7 @@ class WriteBatch {
   struct Operation {
     std::shared_ptr<CollectionImpl> collection;
     bool is_delete;
+    bool without_vector;
     std::string id;
     std::vector<float> vector;
     std::string payload;

@@ -14,7 +14,7 @@
 namespace vdb::tools {
 namespace {
 
-// {"id": …, "vector": […], "payload": {…}}
+// {"id": …, "vector": […], "payload": {…}}; "vector": null is a record without one.
 Status PutLine(Collection* collection, const std::string& line) {
   VDB_ASSIGN_OR_RETURN(const ObjectText object, ObjectText::Parse(line));
   const std::optional<std::string_view> id_text = object.Find("id");
@@ -25,8 +25,9 @@ Status PutLine(Collection* collection, const std::string& line) {
   VDB_ASSIGN_OR_RETURN(const std::optional<std::string> id, PlainText(*id_text));
   if (!id) return InvalidArgumentError("member 'id' is null; wanted a string or a number");
   std::vector<float> vector;
-  VDB_RETURN_IF_ERROR(ParseVector(*vector_text, &vector));
-  return collection->Upsert({*id, vector, object.Find("payload").value_or("{}")},
+  const bool without_vector = *vector_text == "null";
+  if (!without_vector) VDB_RETURN_IF_ERROR(ParseVector(*vector_text, &vector));
+  return collection->Upsert({*id, vector, object.Find("payload").value_or("{}"), without_vector},
                             {.durability = Durability::kOsBuffered});
 }
 

@@ -130,7 +130,7 @@ class CommandLine {
 
   void AddAdministration() {
     CLI::App* create = Add("create", "Make a collection, and the database if there is none", Create, true);
-    create->add_option("--dim", arguments_.options.dim, "Components per vector")->required();
+    create->add_option("--dim", arguments_.options.dim, "Components per vector (default: those of the first)");
     create->add_option("--metric", metric_, "How far vectors are from each other")
         ->check(CLI::IsMember({"l2", "ip", "cosine"}))
         ->capture_default_str();

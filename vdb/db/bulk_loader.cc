@@ -102,6 +102,7 @@ Status CollectionImpl::SwitchTo(GenerationBuilder* builder) {
     VDB_RETURN_IF_ERROR(builder->Install(old->key));
     // Old Views keep their own generation with its own clock.
     SwapView(builder->generation());
+    dim_.store(builder->schema().fields.front().dim, std::memory_order_release);
     database_.SetSchema(builder->schema());
     database_.RetireGeneration(std::move(old));
     return OkStatus();
@@ -127,7 +128,8 @@ Status CollectionImpl::Compact() {
     }
     std::vector<Mutation> mutations(records.size());
     for (std::size_t i = 0; i < records.size(); ++i) {
-      VDB_RETURN_IF_ERROR(PrepareUpsert({records[i].id, records[i].vector, records[i].payload}, &mutations[i]));
+      VDB_RETURN_IF_ERROR(PrepareUpsert(
+          {records[i].id, records[i].vector, records[i].payload, records[i].vector.empty()}, &mutations[i]));
     }
     VDB_RETURN_IF_ERROR(builder->Add(mutations));
   }

@@ -36,7 +36,7 @@ Collection::Collection(std::shared_ptr<CollectionImpl> impl) : impl_(std::move(i
 const std::string& Collection::name() const {
   return impl_->name();
 }
-const CollectionOptions& Collection::options() const {
+CollectionOptions Collection::options() const {
   return impl_->options();
 }
 
@@ -85,6 +85,23 @@ Result<std::uint64_t> Collection::DeleteWhere(const Filter& filter, std::span<co
   return Guarded(impl_.get(), [&] { return impl_->DeleteWhere(filter, bind, options.durability); });
 }
 
+Result<std::uint64_t> Collection::Update(std::span<const PayloadUpdate> updates, const UpdateOptions& options) {
+  return Guarded(impl_.get(), [&] { return impl_->Update(updates, options.mode, options.durability); });
+}
+
+Result<std::uint64_t> Collection::UpdateWhere(const Filter& filter, std::string_view payload,
+                                              std::span<const Value> bind, const UpdateOptions& options) {
+  return Guarded(impl_.get(), [&] { return impl_->UpdateWhere(filter, bind, payload, options); });
+}
+
+Status Collection::SetDocument(std::string_view json) {
+  return Guarded(impl_.get(), [&] { return impl_->SetDocument(json); });
+}
+
+Result<std::string> Collection::GetDocument() const {
+  return Guarded(impl_.get(), [&] { return impl_->GetDocument(); });
+}
+
 Result<Record> Collection::Get(std::string_view id, bool with_vector) const {
   return Guarded(impl_.get(), [&] { return impl_->Get(id, with_vector); });
 }
@@ -131,14 +148,19 @@ Result<CollectionStats> Collection::Stats() const {
 void WriteBatch::Upsert(const Collection& collection, const RecordView& record) {
   operations_.push_back({.collection = collection.impl_,
                          .is_delete = false,
+                         .without_vector = record.without_vector,
                          .id = std::string(record.id),
                          .vector = {record.vector.begin(), record.vector.end()},
                          .payload = std::string(record.payload)});
 }
 
 void WriteBatch::Delete(const Collection& collection, std::string_view id) {
-  operations_.push_back(
-      {.collection = collection.impl_, .is_delete = true, .id = std::string(id), .vector = {}, .payload = {}});
+  operations_.push_back({.collection = collection.impl_,
+                         .is_delete = true,
+                         .without_vector = false,
+                         .id = std::string(id),
+                         .vector = {},
+                         .payload = {}});
 }
 
 }  // namespace vdb

@@ -1,5 +1,5 @@
 // CollectionImpl: an open collection. Its verbs stand one file each: collection_open.cc, collection_write.cc,
-// collection_read.cc, collection_search.cc, collection_scan.cc,
+// collection_read.cc, collection_search.cc, collection_scan.cc, collection_update.cc,
 // collection_index.cc (linking, purging, in the background), collection_publish.cc.
 //
 // Thread safety: safe from any thread, except what is marked "writer" (the leader of the commit queue).
@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
@@ -40,7 +41,14 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status Load();
 
   const std::string& name() const { return name_; }
-  const CollectionOptions& options() const { return options_; }
+  CollectionOptions options() const {
+    CollectionOptions options = fixed_options_;
+    options.dim = dim();
+    return options;
+  }
+  std::size_t dim() const { return dim_.load(std::memory_order_acquire); }
+  // Makes it the dimension of a collection that has none, durably; InvalidArgument if another one came first.
+  Status FixDimension(std::size_t dim);
   std::uint32_t id() const { return id_; }
   DatabaseImpl& database() const { return database_; }
 
@@ -60,6 +68,12 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Result<std::vector<float>> PrepareQuery(std::span<const float> vector) const;
 
   Result<std::uint64_t> DeleteWhere(const Filter& filter, std::span<const Value> bind, Durability durability);
+
+  Result<std::uint64_t> Update(std::span<const PayloadUpdate> updates, UpdateMode mode, Durability durability);
+  Result<std::uint64_t> UpdateWhere(const Filter& filter, std::span<const Value> bind, std::string_view payload,
+                                    const UpdateOptions& options);
+  Status SetDocument(std::string_view json);
+  Result<std::string> GetDocument() const;
 
   Result<Record> Get(std::string_view id, bool with_vector) const;
   Result<SearchResult> Search(const SearchRequest& request, Snapshot snapshot) const;
@@ -98,11 +112,17 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
 
  private:
   friend class ScannerImpl;
+  class UpdatedRecords;
+  using FindUpdates = std::function<Status(UpdatedRecords*)>;
+  // Runs find alone in the commit queue and writes what it changed in one commit; returns how many records.
+  Result<std::uint64_t> RunUpdate(UpdateMode mode, Durability durability, const FindUpdates& find);
 
   // The visible slot of an id, or nothing.
   // snapshot becomes the one it was found on.
   Result<std::optional<std::uint32_t>> FindVisible(std::string_view id, Snapshot* snapshot) const;
   Result<Record> ReadRecord(const Generation& generation, std::uint32_t slot, bool with_vector) const;
+  // As written; empty for a record without one.
+  Status ReadVector(const Generation& generation, std::uint32_t slot, std::vector<float>* vector) const;
   Result<FilterProgram> CompileFilter(const Filter& filter, std::span<const Value> bind,
                                       const Snapshot& snapshot) const;
   Status FillHits(const SearchRequest& request, const Generation& generation, std::span<const ScoredSlot> scored,
@@ -114,6 +134,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // Rows of slots [first, end) of the vector file, from the store.
   Status ReplayVectors(Generation* generation, std::uint32_t first, std::uint32_t end) const;
 
+  // The vector of a slot in the store against that of the index.
+  Status VerifyVector(const Generation& generation, std::uint32_t slot) const;
   void ScheduleBackground(bool idle);
   void RunBackground(bool idle);
   // Links at most one batch of at least min_rows rows; returns whether it did.
@@ -136,7 +158,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   DatabaseImpl& database_;
   const std::uint32_t id_;
   const std::string name_;
-  const CollectionOptions options_;
+  const CollectionOptions fixed_options_;  // all but dim
+  std::atomic<std::size_t> dim_;
   std::atomic<bool> dropped_{false};
 
   mutable Mutex view_mutex_;

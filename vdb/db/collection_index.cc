@@ -27,7 +27,8 @@ constexpr std::uint32_t kQuietTicksToPublish = 30;
 bool CollectionImpl::WantsGraph(const Generation& generation) const {
   if (generation.graph->linked() > 0) return true;
   const std::uint64_t live = generation.live.load(std::memory_order_relaxed);
-  return live * VectorFile::StrideFor(options_.dim) * sizeof(float) >= kMinGraphBytes;
+  const std::uint64_t with_vector = live - std::min(live, generation.fields->without_vector().count());
+  return with_vector * VectorFile::StrideFor(dim()) * sizeof(float) >= kMinGraphBytes;
 }
 
 bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows) {
@@ -38,9 +39,10 @@ bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows
   if (committed - linked < std::max(1U, min_rows)) return false;
   SyncPoints::Reached("index.before_batch");
   const BuildContext context{.vectors = generation->vectors->view(),
-                             .metric = options_.metric,
-                             .ef_construction = options_.ef_construction,
+                             .metric = fixed_options_.metric,
+                             .ef_construction = fixed_options_.ef_construction,
                              .deaths = &generation->deaths,
+                             .has_row = generation->HasRow(),
                              .pool = &database_.pool()};
   LinkBatch(generation->graph.get(), context, std::min(committed, linked + kMaxBatchRows));
   MutexLock counters(&counters_mutex_);

@@ -65,7 +65,8 @@ CollectionImpl::CollectionImpl(DatabaseImpl* database, const storage::Collection
     : database_(*database),
       id_(schema.id),
       name_(schema.name),
-      options_(OptionsOf(schema.fields.front())),
+      fixed_options_(OptionsOf(schema.fields.front())),
+      dim_(fixed_options_.dim),
       schema_generation_(schema.generation) {}
 
 void CollectionImpl::SwapView(std::shared_ptr<Generation> generation) {
@@ -82,8 +83,8 @@ std::shared_ptr<Generation> CollectionImpl::ReleaseGeneration() {
   std::shared_ptr<Generation> generation = writer_generation_;
   // What calls that were under way may still ask for: an empty generation of the same shape.
   auto empty = std::make_shared<Generation>(generation->key, generation->directory);
-  empty->vectors = VectorFile::Detached(options_.dim);
-  empty->graph = std::make_unique<Graph>(options_.m);
+  empty->vectors = VectorFile::Detached(dim());
+  empty->graph = std::make_unique<Graph>(fixed_options_.m);
   SwapView(std::move(empty));
   return generation;
 }
@@ -111,9 +112,9 @@ Status CollectionImpl::Load() {
       }
     }
     RemoveStrangers(directory, files);
-    if (generation->graph == nullptr) generation->graph = std::make_unique<Graph>(options_.m);
+    if (generation->graph == nullptr) generation->graph = std::make_unique<Graph>(fixed_options_.m);
     if (generation->vectors == nullptr) {
-      VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Create(StrCat(directory, "/vectors"), options_.dim));
+      VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Create(StrCat(directory, "/vectors"), dim()));
     }
     VDB_RETURN_IF_ERROR(Replay(generation.get(), replay_from, counters));
     generation->next_slot = counters.slots;
@@ -149,6 +150,7 @@ Status CollectionImpl::Replay(Generation* generation, std::uint32_t first, const
     }
     generation->fields->ids().Write(entry->slot, entry->id);
     generation->fields->Write(entry->slot, parsed);
+    if (entry->without_vector) generation->fields->MarkWithoutVector(entry->slot);
     ++expected;
   }
   VDB_RETURN_IF_ERROR(ReplayVectors(generation, first, counters.slots));
@@ -170,13 +172,19 @@ Status CollectionImpl::Replay(Generation* generation, std::uint32_t first, const
 Status CollectionImpl::ReplayVectors(Generation* generation, std::uint32_t first, std::uint32_t end) const {
   RowRuns rows(generation->vectors.get());
   storage::StoreCursor vectors = database_.store().Vectors(generation->key, first);
-  const bool normalise = options_.metric == Metric::kCosine;
+  std::uint32_t expected = first;
+  const bool normalise = fixed_options_.metric == Metric::kCosine;
   for (;;) {
     VDB_ASSIGN_OR_RETURN(const std::optional<storage::VectorEntry> entry, vectors.NextVector(end));
+    for (const std::uint32_t next = entry ? entry->slot : end; expected < next; ++expected) {
+      if (generation->deaths.IsDead(expected) || generation->fields->without_vector().Test(expected)) continue;
+      return DataLossError(StrCat("the store has no vector of slot ", expected, ", only its record"));
+    }
     if (!entry) return rows.Flush();
-    if (entry->vector.size() != options_.dim) {
+    ++expected;
+    if (entry->vector.size() != dim()) {
       return DataLossError(StrCat("the store's vector of slot ", entry->slot, " has ", entry->vector.size(),
-                                  " components; wanted ", options_.dim));
+                                  " components; wanted ", dim()));
     }
     VDB_RETURN_IF_ERROR(normalise ? rows.Add(entry->slot, Normalise(entry->vector))
                                   : rows.Add(entry->slot, entry->vector));

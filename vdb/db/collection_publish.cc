@@ -99,7 +99,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   std::vector<std::uint64_t> dead((std::uint64_t{clock.committed} + 63) / 64);
   for (std::uint64_t word = 0; word < dead.size(); ++word) dead[word] = ~generation->deaths.VisibleWord(word, clock);
   if (clock.committed % 64 != 0) dead.back() &= (std::uint64_t{1} << (clock.committed % 64)) - 1;
-  const LinkFileStamp stamp{.m = options_.m, .slots = clock.committed, .commit_seq = stamped.commit_seq};
+  const LinkFileStamp stamp{.m = fixed_options_.m, .slots = clock.committed, .commit_seq = stamped.commit_seq};
   VDB_RETURN_IF_ERROR(WriteLinkFile(StrCat(generation->directory, "/", files.links), stamp, links, dead));
   SyncPoints::Reached("publish.after_links");
   if (!same_columns) {
@@ -138,11 +138,11 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
     return DataLossError(
         StrCat("published files are of commit ", files.commit_seq, ", the store is at ", database_.commit_seq()));
   }
-  const LinkFileStamp stamp{.m = options_.m, .slots = files.slots, .commit_seq = files.commit_seq};
+  const LinkFileStamp stamp{.m = fixed_options_.m, .slots = files.slots, .commit_seq = files.commit_seq};
   VDB_ASSIGN_OR_RETURN(LoadedLinks links, LoadLinkFile(StrCat(generation->directory, "/", files.links), stamp));
   VDB_ASSIGN_OR_RETURN(generation->fields, FieldIndex::Load(StrCat(generation->directory, "/", files.columns),
                                                             files.slots, files.commit_seq));
-  VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Open(StrCat(generation->directory, "/vectors"), options_.dim,
+  VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Open(StrCat(generation->directory, "/vectors"), dim(),
                                                              files.slots, files.vector_checksums));
   if (generation->vectors->file_bytes() <= kVerifyAtOpenBytes) {
     VDB_RETURN_IF_ERROR(generation->vectors->Verify(files.slots));

@@ -52,8 +52,14 @@ Result<std::optional<std::uint32_t>> CollectionImpl::FindVisible(std::string_vie
 Result<Record> CollectionImpl::ReadRecord(const Generation& generation, std::uint32_t slot, bool with_vector) const {
   Record record;
   VDB_RETURN_IF_ERROR(database_.store().GetRecord(generation.key, slot, &record.id, &record.payload));
-  if (with_vector) VDB_RETURN_IF_ERROR(database_.store().GetVector(generation.key, slot, &record.vector));
+  if (with_vector) VDB_RETURN_IF_ERROR(ReadVector(generation, slot, &record.vector));
   return record;
+}
+
+Status CollectionImpl::ReadVector(const Generation& generation, std::uint32_t slot, std::vector<float>* vector) const {
+  vector->clear();
+  if (generation.fields->without_vector().Test(slot)) return OkStatus();
+  return database_.store().GetVector(generation.key, slot, vector);
 }
 
 Result<Record> CollectionImpl::Get(std::string_view id, bool with_vector) const {
@@ -90,7 +96,7 @@ Result<CollectionStats> CollectionImpl::Stats() const {
     stats = counters_;
   }
   stats.name = name_;
-  stats.options = options_;
+  stats.options = options();
   stats.records = generation.live.load(std::memory_order_relaxed);
   stats.slots = snapshot.clock.committed;
   stats.generation = generation.key.generation;

@@ -36,7 +36,7 @@ class ScannerImpl {
       record.id = id;
       const storage::Store& store = database_->store();
       if (with_payload_) VDB_RETURN_IF_ERROR(store.GetRecord(generation.key, next_, nullptr, &record.payload));
-      if (with_vector_) VDB_RETURN_IF_ERROR(store.GetVector(generation.key, next_, &record.vector));
+      if (with_vector_) VDB_RETURN_IF_ERROR(collection_->ReadVector(generation, next_, &record.vector));
       ++next_;
       return std::optional<Record>(std::move(record));
     }

@@ -1,6 +1,7 @@
 // CollectionImpl: search, in batches, explained.
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <new>
 
@@ -18,6 +19,34 @@ namespace {
 
 constexpr std::size_t kDefaultEf = 64;
 
+// Visible slots whose records have a vector; of those in `matches`, unless it is null.
+MatchSet VisibleWithVector(const Generation& generation, Clock clock, const Bitset* matches) {
+  MatchSet with_vector;
+  with_vector.slots = Bitset(clock.committed);
+  std::vector<std::uint64_t>& words = with_vector.slots.words();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    words[i] = matches != nullptr ? matches->words()[i] : generation.deaths.VisibleWord(i, clock);
+    words[i] &= ~generation.fields->without_vector().Word(i);
+    if ((i + 1) * 64 > clock.committed) words[i] &= (std::uint64_t{1} << (clock.committed % 64)) - 1;
+    with_vector.count += static_cast<std::uint64_t>(std::popcount(words[i]));
+  }
+  return with_vector;
+}
+
+void FillDetails(const ExecutedSearch& executed, SearchResult* result) {
+  result->plan = executed.plan.kind;
+  result->exact = executed.exact;
+  result->complete = executed.complete;
+  result->why = executed.plan.why;
+  result->details.estimated_exact_ns = executed.plan.exact_ns;
+  result->details.estimated_sweep_ns = executed.plan.sweep_ns;
+  result->details.estimated_distances = executed.plan.estimated_distances;
+  result->details.distances = executed.distances;
+  result->details.visited = executed.visited;
+  result->details.fell_back = executed.fell_back;
+  result->details.tail_rows = executed.tail_rows;
+}
+
 double MicrosSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
 }
@@ -25,8 +54,8 @@ double MicrosSince(std::chrono::steady_clock::time_point start) {
 }  // namespace
 
 Result<std::vector<float>> CollectionImpl::PrepareQuery(std::span<const float> vector) const {
-  VDB_RETURN_IF_ERROR(ValidateVector(vector, options_));
-  if (options_.metric == Metric::kCosine) return Normalise(vector);
+  VDB_RETURN_IF_ERROR(ValidateVector(vector, options()));
+  if (fixed_options_.metric == Metric::kCosine) return Normalise(vector);
   return std::vector<float>(vector.begin(), vector.end());
 }
 
@@ -40,7 +69,7 @@ Status CollectionImpl::FillHits(const SearchRequest& request, const Generation& 
     if (request.with_payload) {
       VDB_RETURN_IF_ERROR(database_.store().GetRecord(generation.key, found.slot, nullptr, &hit.payload));
     }
-    if (request.with_vector) VDB_RETURN_IF_ERROR(database_.store().GetVector(generation.key, found.slot, &hit.vector));
+    if (request.with_vector) VDB_RETURN_IF_ERROR(ReadVector(generation, found.slot, &hit.vector));
   }
   return OkStatus();
 }
@@ -56,11 +85,21 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
     VDB_RETURN_IF_ERROR(ValidateId(request.id));
     VDB_ASSIGN_OR_RETURN(own_slot, FindVisible(request.id, &snapshot));
     if (!own_slot) return NotFoundError(StrCat("no record '", request.id, "' in collection '", name_, "'"));
-    VDB_RETURN_IF_ERROR(database_.store().GetVector(snapshot.view->generation->key, *own_slot, &stored));
+    VDB_RETURN_IF_ERROR(ReadVector(*snapshot.view->generation, *own_slot, &stored));
+    if (stored.empty()) {
+      return InvalidArgumentError(StrCat("record '", request.id, "' has no vector; wanted one to search near"));
+    }
   }
   VDB_ASSIGN_OR_RETURN(const std::vector<float> query, PrepareQuery(own_slot ? stored : request.vector));
   const Generation& generation = *snapshot.view->generation;
   SearchResult result;
+  if (generation.vectors->dim() == 0) {
+    result.exact = result.complete = true;
+    result.why = "no record has a vector yet";
+    return result;
+  }
+  // The first vector may have come since the query was looked at.
+  VDB_RETURN_IF_ERROR(ValidateVector(query, options()));
   std::optional<MatchSet> matches;
   if (!request.filter.matches_all()) {
     VDB_ASSIGN_OR_RETURN(const FilterProgram program, CompileFilter(request.filter, request.bind, snapshot));
@@ -69,8 +108,12 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
     result.details.rechecked = matches->payloads_read;
     result.details.filter_us = MicrosSince(start);
   }
+  std::optional<MatchSet> with_vector;
+  if (generation.fields->without_vector().count() > 0) {
+    with_vector = VisibleWithVector(generation, snapshot.clock, matches ? &matches->slots : nullptr);
+  }
   SearchTarget target{.vectors = generation.vectors->view(),
-                      .metric = options_.metric,
+                      .metric = fixed_options_.metric,
                       .deaths = &generation.deaths,
                       .clock = snapshot.clock,
                       .live_rows = generation.live.load(std::memory_order_relaxed),
@@ -81,7 +124,8 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
                                     .k = k,
                                     .ef = request.ef != 0 ? request.ef : std::max(kDefaultEf, k),
                                     .exact = request.exact,
-                                    .matches = matches ? &*matches : nullptr};
+                                    .matches = matches ? &*matches : nullptr,
+                                    .with_vector = with_vector ? &*with_vector : nullptr};
   const auto search_start = std::chrono::steady_clock::now();
   ExecutedSearch executed = ExecuteSearch(target, parameters);
   result.details.search_us = MicrosSince(search_start);
@@ -89,20 +133,10 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
   if (executed.hits.size() > request.k) executed.hits.resize(request.k);
   SyncPoints::Reached("search.before_payloads");
   VDB_RETURN_IF_ERROR(FillHits(request, generation, executed.hits, &result.hits));
-  result.plan = executed.plan.kind;
-  result.exact = executed.exact;
-  result.complete = executed.complete;
-  result.why = executed.plan.why;
+  FillDetails(executed, &result);
   if (!target.verified) result.why += "; the published files are still being verified";
   result.details.live_rows = target.live_rows;
   result.details.matches = matches ? matches->count : target.live_rows;
-  result.details.estimated_exact_ns = executed.plan.exact_ns;
-  result.details.estimated_sweep_ns = executed.plan.sweep_ns;
-  result.details.estimated_distances = executed.plan.estimated_distances;
-  result.details.distances = executed.distances;
-  result.details.visited = executed.visited;
-  result.details.fell_back = executed.fell_back;
-  result.details.tail_rows = executed.tail_rows;
   result.details.total_us = MicrosSince(start);
   return result;
 }

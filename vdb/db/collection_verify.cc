@@ -11,6 +11,19 @@
 
 namespace vdb {
 
+Status CollectionImpl::VerifyVector(const Generation& generation, std::uint32_t slot) const {
+  std::vector<float> vector;
+  const Status read = database_.store().GetVector(generation.key, slot, &vector);
+  if (generation.fields->without_vector().Test(slot)) {
+    return read.ok() ? DataLossError("the columns say that it has no vector") : OkStatus();
+  }
+  VDB_RETURN_IF_ERROR(read);
+  VDB_RETURN_IF_ERROR(ValidateVector(vector, options()));
+  const std::vector<float> row = fixed_options_.metric == Metric::kCosine ? Normalise(vector) : vector;
+  if (std::equal(row.begin(), row.end(), generation.vectors->view().row(slot))) return OkStatus();
+  return DataLossError("the vector file has another vector");
+}
+
 // The View is pinned first, so that no record that the clock sees is purged while it is looked for.
 Status CollectionImpl::Verify() const {
   VDB_RETURN_IF_ERROR(CheckUsable());
@@ -22,7 +35,6 @@ Status CollectionImpl::Verify() const {
   std::uint64_t live = 0;
   std::string id;
   std::string payload;
-  std::vector<float> vector;
   for (std::uint64_t word = 0; word * 64 < snapshot.clock.committed; ++word) {
     for (std::uint64_t slots = generation.deaths.VisibleWord(word, snapshot.clock); slots != 0; slots &= slots - 1) {
       const auto slot = static_cast<std::uint32_t>(word * 64 + static_cast<std::uint64_t>(std::countr_zero(slots)));
@@ -34,11 +46,8 @@ Status CollectionImpl::Verify() const {
       };
       if (generation.fields->ids().Get(slot) != id) return damaged("the id column has another id");
       if (!parser.Parse(payload, &parsed).ok()) return damaged("the payload is not valid");
-      VDB_RETURN_IF_ERROR(database_.store().GetVector(generation.key, slot, &vector));
-      if (const Status status = ValidateVector(vector, options_); !status.ok()) return damaged(status.message());
-      const std::vector<float> row = options_.metric == Metric::kCosine ? Normalise(vector) : vector;
-      const float* indexed = generation.vectors->view().row(slot);
-      if (!std::equal(row.begin(), row.end(), indexed)) return damaged("the vector file has another vector");
+      const Status row = VerifyVector(generation, slot);
+      if (!row.ok()) return damaged(row.message());
       VDB_ASSIGN_OR_RETURN(const std::optional<std::uint32_t> found, database_.store().FindId(generation.key, id));
       // A later commit may have replaced or deleted the record by now; another slot below the clock may not hold it.
       if (found && *found != slot && *found < snapshot.clock.committed) return damaged("its id leads to another slot");

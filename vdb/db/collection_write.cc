@@ -18,15 +18,39 @@ Status CollectionImpl::PrepareUpsert(const RecordView& record, Mutation* mutatio
   const auto name_record = [&](const Status& status) {
     return Status(status.code(), StrCat("record '", record.id, "': ", status.message()));
   };
-  if (Status status = ValidateVector(record.vector, options_); !status.ok()) return name_record(status);
+  if (record.without_vector) {
+    if (!record.vector.empty()) {
+      return name_record(InvalidArgumentError("it is marked as without a vector and has one; wanted one or the other"));
+    }
+  } else if (Status status = ValidateVector(record.vector, options()); !status.ok()) {
+    return name_record(status);
+  }
   thread_local PayloadParser parser;
   if (Status status = parser.Parse(record.payload, &mutation->parsed); !status.ok()) return name_record(status);
   mutation->collection = const_cast<CollectionImpl*>(this);
   mutation->id = record.id;
   mutation->payload = record.payload;
   mutation->vector = record.vector;
-  if (options_.metric == Metric::kCosine) mutation->normalised = Normalise(record.vector);
+  mutation->without_vector = record.without_vector;
+  if (fixed_options_.metric == Metric::kCosine && !record.without_vector)
+    mutation->normalised = Normalise(record.vector);
   return OkStatus();
+}
+
+Status CollectionImpl::FixDimension(std::size_t dim) {
+  return database_.RunExclusive([&]() -> Status {
+    VDB_RETURN_IF_ERROR(CheckUsable());
+    VDB_RETURN_IF_ERROR(database_.CheckWritable());
+    if (this->dim() == dim) return OkStatus();
+    if (this->dim() != 0) {
+      return InvalidArgumentError(
+          StrCat("vector has ", dim, " components; this collection stores ", this->dim(), " since its first vector"));
+    }
+    VDB_RETURN_IF_ERROR(database_.CommitDimension(*this, static_cast<std::uint32_t>(dim)));
+    writer_generation_->vectors->FixDimension(dim);
+    dim_.store(dim, std::memory_order_release);
+    return OkStatus();
+  });
 }
 
 Status CollectionImpl::PrepareDelete(std::string_view id, Mutation* mutation) const {

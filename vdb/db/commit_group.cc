@@ -153,11 +153,10 @@ Status CommitGroup::WriteVectors(CommitRequest* request) {
       const Mutation& mutation = request->mutations[i];
       if (mutation.collection->writer_generation() != generation) break;
       if (mutation.is_delete) continue;
-      const std::span<const float> vector = mutation.index_vector();
-      rows.insert(rows.end(), vector.begin(), vector.end());
+      mutation.AppendRow(generation->vectors->dim(), &rows);
       ++count;
     }
-    if (count == 0) continue;
+    if (count == 0 || rows.empty()) continue;  // no dimension yet: the rows stay as they are, zeros
     if (std::uint64_t{first} + count > kMaxRowsPerGeneration) {
       return ResourceExhaustedError(StrCat("the collection has ", first, " rows in this generation and room for ",
                                            kMaxRowsPerGeneration, "; compact it"));
@@ -185,6 +184,7 @@ Status CommitGroup::WriteRows(CommitRequest* request) {
     ++generation->next_slot;
     generation->fields->ids().Write(slot, mutation.id);
     generation->fields->Write(slot, mutation.parsed);
+    if (mutation.without_vector) generation->fields->MarkWithoutVector(slot);
   }
   return OkStatus();
 }
@@ -234,8 +234,8 @@ Status CommitGroup::ResolveAndStage(CommitRequest* request) {
     before_.try_emplace(key, std::nullopt);
     now_[std::move(key)] = slots_[i];
     batch_.PutId(generation->key, mutation.id, slots_[i]);
-    batch_.PutRecord(generation->key, slots_[i], mutation.id, mutation.payload.empty() ? "{}" : mutation.payload);
-    batch_.PutVector(generation->key, slots_[i], mutation.vector);
+    batch_.PutRecord(generation->key, mutation.Stored(slots_[i]));
+    if (!mutation.without_vector) batch_.PutVector(generation->key, slots_[i], mutation.vector);
   }
   return OkStatus();
 }

@@ -24,6 +24,7 @@
 
 #include "vdb/fields/payload_parser.h"
 #include "vdb/query/filter_tree.h"
+#include "vdb/storage/store.h"
 #include "vdb/util/mutex.h"
 
 namespace vdb {
@@ -35,6 +36,7 @@ class Generation;
 struct Mutation {
   CollectionImpl* collection = nullptr;
   bool is_delete = false;
+  bool without_vector = false;
   std::string_view id;
   std::string_view payload;
   std::span<const float> vector;  // as given: what the store keeps
@@ -43,6 +45,17 @@ struct Mutation {
 
   std::span<const float> index_vector() const {
     return normalised.empty() ? vector : std::span<const float>(normalised);
+  }
+  storage::RecordEntry Stored(std::uint32_t slot) const {
+    return {.slot = slot, .id = id, .payload = payload.empty() ? "{}" : payload, .without_vector = without_vector};
+  }
+  // Appends the row of the vector file: of a record without a vector it is zeros, which nobody looks at.
+  void AppendRow(std::size_t dim, std::vector<float>* rows) const {
+    if (without_vector) {
+      rows->resize(rows->size() + dim);
+    } else {
+      rows->insert(rows->end(), index_vector().begin(), index_vector().end());
+    }
   }
 };
 

@@ -78,20 +78,42 @@ Status DatabaseImpl::CheckNameIsFree(std::string_view name) const {
   return ResourceExhaustedError(StrCat(path_, " has ", collections_.size(), " collections, the most possible"));
 }
 
-Result<storage::CollectionSchema> DatabaseImpl::NextGenerationSchema(const CollectionImpl& collection) const {
+Result<storage::CollectionSchema> DatabaseImpl::SchemaOf(const CollectionImpl& collection) const {
   MutexLock lock(&catalog_mutex_);
   const auto found = collections_.find(collection.name());
   if (found == collections_.end() || found->second.schema.id != collection.id()) {
     return NotFoundError(StrCat("collection '", collection.name(), "' was dropped meanwhile"));
   }
-  storage::CollectionSchema schema = found->second.schema;
+  return found->second.schema;
+}
+
+Result<storage::CollectionSchema> DatabaseImpl::NextGenerationSchema(const CollectionImpl& collection) const {
+  VDB_ASSIGN_OR_RETURN(storage::CollectionSchema schema, SchemaOf(collection));
   ++schema.generation;
   return schema;
+}
+
+Status DatabaseImpl::CommitDimension(const CollectionImpl& collection, std::uint32_t dim) {
+  VDB_ASSIGN_OR_RETURN(storage::CollectionSchema schema, SchemaOf(collection));
+  schema.fields.front().dim = dim;
+  storage::StoreBatch batch;
+  batch.PutSchema(schema);
+  // Published files are of rows without components.
+  batch.DeletePublished({.collection = schema.id, .generation = schema.generation});
+  VDB_RETURN_IF_ERROR(CommitCatalog(&batch));
+  SetSchema(schema);
+  return OkStatus();
 }
 
 void DatabaseImpl::SetSchema(const storage::CollectionSchema& schema) {
   MutexLock lock(&catalog_mutex_);
   collections_[schema.name].schema = schema;
+}
+
+Status DatabaseImpl::CommitDocument(std::uint32_t collection, std::string_view json) {
+  storage::StoreBatch batch;
+  batch.PutDocument(collection, json);
+  return CommitCatalog(&batch);
 }
 
 Status DatabaseImpl::InstallNew(GenerationBuilder* builder) {
@@ -149,6 +171,7 @@ Status DatabaseImpl::DropCollection(std::string_view name) {
     const storage::GenerationKey key{.collection = entry.schema.id, .generation = entry.schema.generation};
     storage::StoreBatch batch;
     batch.DeleteSchema(key.collection);
+    batch.DeleteDocument(key.collection);
     batch.PutIntent({storage::IntentKind::kDrop, key});
     VDB_RETURN_IF_ERROR(CommitCatalog(&batch));
     SyncPoints::Reached("drop.after_intent");

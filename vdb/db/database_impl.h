@@ -82,6 +82,10 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Result<storage::CollectionSchema> ReserveSchema(std::string_view name, const CollectionOptions& options);
   // The schema of a collection with the number of its next generation.
   Result<storage::CollectionSchema> NextGenerationSchema(const CollectionImpl& collection) const;
+  // Leader: the dimension of a collection that had none.
+  Status CommitDimension(const CollectionImpl& collection, std::uint32_t dim);
+  // Leader: the JSON document of a collection.
+  Status CommitDocument(std::uint32_t collection, std::string_view json);
   // Makes a built generation a new collection.
   Status InstallNew(GenerationBuilder* builder);
   // Leader.
@@ -107,6 +111,10 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Status FinishIntents();
   Status SyncEverything();
   void RunClock();
+  // The schema of an open collection; NotFound once it is dropped.
+  Result<storage::CollectionSchema> SchemaOf(const CollectionImpl& collection) const;
+  // Collections without a dimension get that of the request's vectors.
+  static Status FixDimensions(const CommitRequest& request);
   Status CheckNameIsFree(std::string_view name) const;
   // Leader: a change of the catalog, durable when it returns.
   Status CommitCatalog(storage::StoreBatch* batch);

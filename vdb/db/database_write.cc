@@ -2,6 +2,7 @@
 
 #include <vdb/limits.h>
 
+#include <map>
 #include <mutex>
 #include <set>
 #include <shared_mutex>
@@ -35,9 +36,24 @@ void DatabaseImpl::ProcessGroup(std::span<CommitRequest* const> requests) {
   CommitGroup(this, requests).Process();
 }
 
+Status DatabaseImpl::FixDimensions(const CommitRequest& request) {
+  std::map<CollectionImpl*, std::size_t> wanted;
+  for (const Mutation& mutation : request.mutations) {
+    if (mutation.is_delete || mutation.without_vector || mutation.collection->dim() != 0) continue;
+    const auto [found, is_new] = wanted.try_emplace(mutation.collection, mutation.vector.size());
+    if (is_new || found->second == mutation.vector.size()) continue;
+    return InvalidArgumentError(StrCat("record '", mutation.id, "': vector has ", mutation.vector.size(),
+                                       " components, an earlier one of this write ", found->second));
+  }
+  // Before the write itself: a crash between leaves an empty collection that knows its dimension.
+  for (const auto& [collection, dim] : wanted) VDB_RETURN_IF_ERROR(collection->FixDimension(dim));
+  return OkStatus();
+}
+
 Status DatabaseImpl::Commit(CommitRequest* request) {
   VDB_RETURN_IF_ERROR(CheckUsable());
   VDB_RETURN_IF_ERROR(CheckWritable());
+  VDB_RETURN_IF_ERROR(FixDimensions(*request));
   {
     // Collections whose next generation is being built make their writers wait here, not in the queue.
     std::set<CollectionImpl*> collections;
@@ -90,10 +106,10 @@ Status DatabaseImpl::Write(const WriteBatch& batch, const WriteOptions& options)
                                          collection.database().path(), "; wanted collections of ", path_));
     }
     VDB_RETURN_IF_ERROR(collection.CheckUsable());
-    VDB_RETURN_IF_ERROR(
-        operation.is_delete
-            ? collection.PrepareDelete(operation.id, &request.mutations[i])
-            : collection.PrepareUpsert({operation.id, operation.vector, operation.payload}, &request.mutations[i]));
+    VDB_RETURN_IF_ERROR(operation.is_delete ? collection.PrepareDelete(operation.id, &request.mutations[i])
+                                            : collection.PrepareUpsert({operation.id, operation.vector,
+                                                                        operation.payload, operation.without_vector},
+                                                                       &request.mutations[i]));
     bytes += operation.id.size() + operation.payload.size() + operation.vector.size() * sizeof(float);
   }
   if (bytes > kMaxBatchBytes) {

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,6 +60,12 @@ class Generation {
     MutexLock lock(&stamp_mutex_);
     commit_seq_ = commit_seq;
     clock_.store(std::uint64_t{clock.committed} << 32 | clock.epoch, std::memory_order_release);
+  }
+
+  // Says of a slot whether its record has a vector; null where all have. For linking.
+  std::function<bool(std::uint32_t)> HasRow() const {
+    if (fields->without_vector().count() == 0) return nullptr;
+    return [&marked = fields->without_vector()](std::uint32_t slot) { return !marked.Test(slot); };
   }
 
   const storage::GenerationKey key;

@@ -66,24 +66,40 @@ GenerationBuilder::~GenerationBuilder() {
   static_cast<void>(database_->RemoveGeneration(key_));
 }
 
+Status GenerationBuilder::FixDimension(std::span<const Mutation> mutations) {
+  std::uint32_t& dim = schema_.fields.front().dim;
+  for (const Mutation& mutation : mutations) {
+    const std::size_t components = mutation.vector.size();
+    if (mutation.without_vector || components == dim) continue;
+    if (dim != 0) {
+      return InvalidArgumentError(
+          StrCat("record '", mutation.id, "': vector has ", components, " components, earlier ones ", dim));
+    }
+    dim = static_cast<std::uint32_t>(components);
+    generation_->vectors->FixDimension(components);
+  }
+  return OkStatus();
+}
+
 Status GenerationBuilder::Add(std::span<const Mutation> mutations) {
   Generation& generation = *generation_;
   if (std::uint64_t{generation.next_slot} + mutations.size() > kMaxRowsPerGeneration) {
     return ResourceExhaustedError(StrCat("a collection holds ", kMaxRowsPerGeneration, " rows at most"));
   }
+  VDB_RETURN_IF_ERROR(FixDimension(mutations));
   std::vector<float> rows;
   for (const Mutation& mutation : mutations) {
-    const std::span<const float> row = mutation.index_vector();
-    rows.insert(rows.end(), row.begin(), row.end());
+    mutation.AppendRow(generation.vectors->dim(), &rows);
   }
-  VDB_RETURN_IF_ERROR(generation.vectors->WriteRows(generation.next_slot, rows));
+  if (!rows.empty()) VDB_RETURN_IF_ERROR(generation.vectors->WriteRows(generation.next_slot, rows));
   generation.deaths.Reserve(std::uint64_t{generation.next_slot} + mutations.size());
   for (const Mutation& mutation : mutations) {
     const std::uint32_t slot = generation.next_slot++;
-    VDB_RETURN_IF_ERROR(sorted_->AddRecord(slot, mutation.id, mutation.payload.empty() ? "{}" : mutation.payload));
-    VDB_RETURN_IF_ERROR(sorted_->AddVector(slot, mutation.vector));
+    VDB_RETURN_IF_ERROR(sorted_->AddRecord(mutation.Stored(slot)));
+    if (!mutation.without_vector) VDB_RETURN_IF_ERROR(sorted_->AddVector(slot, mutation.vector));
     generation.fields->ids().Write(slot, mutation.id);
     generation.fields->Write(slot, mutation.parsed);
+    if (mutation.without_vector) generation.fields->MarkWithoutVector(slot);
     const auto [found, is_new] = slots_.try_emplace(std::string(mutation.id), slot);
     if (is_new) continue;
     generation.deaths.Kill(found->second, 1);
@@ -105,11 +121,13 @@ Status GenerationBuilder::Link(const BulkProgress& progress) {
   Generation& generation = *generation_;
   const storage::VectorFieldSchema& field = schema_.fields.front();
   const std::uint64_t live = generation.next_slot - replaced_.size();
-  if (live * VectorFile::StrideFor(field.dim) * sizeof(float) < kMinGraphBytes) return OkStatus();
+  const std::uint64_t with_vector = live - std::min(live, generation.fields->without_vector().count());
+  if (with_vector * VectorFile::StrideFor(field.dim) * sizeof(float) < kMinGraphBytes) return OkStatus();
   const BuildContext context{.vectors = generation.vectors->view(),
                              .metric = field.metric,
                              .ef_construction = field.ef_construction,
                              .deaths = &generation.deaths,
+                             .has_row = generation.HasRow(),
                              .pool = &database_->pool()};
   while (generation.graph->linked() < generation.next_slot) {
     VDB_RETURN_IF_ERROR(database_->CheckUsable());

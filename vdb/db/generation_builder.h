@@ -51,13 +51,15 @@ class GenerationBuilder {
   std::shared_ptr<Generation> generation() const { return generation_; }
 
  private:
+  // A collection without a dimension gets that of its first vector.
+  Status FixDimension(std::span<const Mutation> mutations);
   GenerationBuilder(std::shared_ptr<DatabaseImpl> database, storage::CollectionSchema schema);
   Status WriteIds();
   Status Link(const BulkProgress& progress);
   Status Publish();
 
   const std::shared_ptr<DatabaseImpl> database_;
-  const storage::CollectionSchema schema_;
+  storage::CollectionSchema schema_;
   const storage::GenerationKey key_;
   std::shared_ptr<Generation> generation_;
   std::optional<storage::SstWriter> sorted_;

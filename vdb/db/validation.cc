@@ -65,8 +65,9 @@ Status ValidateCollectionName(std::string_view name) {
 }
 
 Status ValidateOptions(const CollectionOptions& options) {
-  if (options.dim < 1 || options.dim > kMaxDim) {
-    return InvalidArgumentError(StrCat("dim is ", options.dim, "; wanted 1 to ", kMaxDim));
+  if (options.dim > kMaxDim) {
+    return InvalidArgumentError(
+        StrCat("dim is ", options.dim, "; wanted 1 to ", kMaxDim, ", or 0 for that of the first vector"));
   }
   if (options.metric > Metric::kCosine) return InvalidArgumentError("metric is none of l2, ip, cosine");
   if (options.m < kMinM || options.m > kMaxM) {
@@ -88,7 +89,10 @@ Status ValidateId(std::string_view id) {
 }
 
 Status ValidateVector(std::span<const float> vector, const CollectionOptions& options) {
-  if (vector.size() != options.dim) {
+  if (options.dim == 0 && (vector.empty() || vector.size() > kMaxDim)) {
+    return InvalidArgumentError(StrCat("vector has ", vector.size(), " components; wanted 1 to ", kMaxDim));
+  }
+  if (options.dim != 0 && vector.size() != options.dim) {
     return InvalidArgumentError(
         StrCat("vector has ", vector.size(), " components; this collection stores ", options.dim));
   }

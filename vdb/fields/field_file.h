@@ -22,6 +22,7 @@ enum class FieldSectionKind : std::uint32_t {
   kIdEntries = 1,
   kIdBytes = 2,
   kUnindexed = 3,
+  kWithoutVector = 4,
   kCellTags = 16,
   kCellCodes = 17,
   kCellWords = 18,

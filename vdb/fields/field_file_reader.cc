@@ -96,7 +96,7 @@ class FieldFileReader {
       return Damaged(StrCat("a section of kind ", section.kind, " lies outside the file"));
     }
     const std::uint32_t kind = section.kind;
-    const bool known = (kind >= 1 && kind <= 3) || (kind >= 16 && kind <= 23);
+    const bool known = (kind >= 1 && kind <= 4) || (kind >= 16 && kind <= 23);
     if (!known && (section.flags & kFieldSectionRequired) == 0) return OkStatus();
     if (!known) return Damaged(StrCat("has a section of kind ", kind, ", which this program does not know"));
     if (!sections_.emplace(std::pair(section.column, kind), section).second) {
@@ -148,16 +148,21 @@ class FieldFileReader {
   Status ReadIds() {
     const std::uint32_t rows = header_.rows;
     VDB_RETURN_IF_ERROR(ReadPool(FieldSectionKind::kIdEntries, kNoColumn, rows, &index_->ids_));
+    VDB_RETURN_IF_ERROR(ReadMarked(FieldSectionKind::kUnindexed, &index_->unindexed_));
+    return ReadMarked(FieldSectionKind::kWithoutVector, &index_->without_vector_);
+  }
+
+  Status ReadMarked(FieldSectionKind kind, MarkedRows* marked) {
+    const std::uint32_t rows = header_.rows;
     std::uint64_t words = 0;
-    VDB_RETURN_IF_ERROR(ReadArray(FieldSectionKind::kUnindexed, kNoColumn, (std::uint64_t{rows} + 63) / 64,
-                                  &index_->unindexed_, &words));
-    std::uint64_t marked = 0;
+    VDB_RETURN_IF_ERROR(ReadArray(kind, kNoColumn, (std::uint64_t{rows} + 63) / 64, &marked->words_, &words));
+    std::uint64_t count = 0;
     for (std::uint64_t w = 0; w < words; ++w) {
-      const std::uint64_t bits = index_->UnindexedWord(w);
+      const std::uint64_t bits = marked->Word(w);
       if (rows - w * 64 < 64 && bits >> (rows - w * 64) != 0) return Damaged("marks rows beyond its last");
-      marked += static_cast<std::uint64_t>(std::popcount(bits));
+      count += static_cast<std::uint64_t>(std::popcount(bits));
     }
-    index_->unindexed_rows_.store(marked, std::memory_order_relaxed);
+    marked->count_.store(count, std::memory_order_release);
     return OkStatus();
   }
 

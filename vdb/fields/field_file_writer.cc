@@ -23,7 +23,8 @@ class FieldFileWriter {
   Status WriteIndex(const FieldIndex& index, std::uint32_t rows) {
     VDB_RETURN_IF_ERROR(WriteArray(FieldSectionKind::kIdEntries, kNoColumn, index.ids_.entries(), rows));
     VDB_RETURN_IF_ERROR(WriteArray(FieldSectionKind::kIdBytes, kNoColumn, index.ids_.bytes(), index.ids_.bytes_end()));
-    VDB_RETURN_IF_ERROR(WriteUnindexed(index, rows));
+    VDB_RETURN_IF_ERROR(WriteMarked(FieldSectionKind::kUnindexed, index.unindexed_, rows));
+    VDB_RETURN_IF_ERROR(WriteMarked(FieldSectionKind::kWithoutVector, index.without_vector_, rows));
     const std::vector<const Column*> columns = index.Columns();
     AppendLittleEndian(&column_table_, static_cast<std::uint32_t>(columns.size()));
     for (std::uint32_t c = 0; c < columns.size(); ++c) VDB_RETURN_IF_ERROR(WriteColumn(*columns[c], c, rows));
@@ -70,11 +71,11 @@ class FieldFileWriter {
     return WriteArray(FieldSectionKind::kDictionaryBytes, c, pool.bytes(), pool.bytes_end());
   }
 
-  Status WriteUnindexed(const FieldIndex& index, std::uint32_t rows) {
-    if (index.unindexed_rows() == 0) return OkStatus();
-    Begin(FieldSectionKind::kUnindexed, kNoColumn, sizeof(std::uint64_t));
+  Status WriteMarked(FieldSectionKind kind, const MarkedRows& marked, std::uint32_t rows) {
+    if (marked.count() == 0) return OkStatus();
+    Begin(kind, kNoColumn, sizeof(std::uint64_t));
     for (std::uint64_t first = 0; first < rows; first += 64) {
-      std::uint64_t bits = index.UnindexedWord(first / 64);
+      std::uint64_t bits = marked.Word(first / 64);
       if (rows - first < 64) bits &= (std::uint64_t{1} << (rows - first)) - 1;
       VDB_RETURN_IF_ERROR(Append(&bits, sizeof(bits)));
     }

@@ -43,7 +43,7 @@ void FieldIndex::Write(std::uint32_t slot, const ParsedPayload& payload) {
       column->Write(slot, payload, entry);
     }
   }
-  if (!complete) MarkUnindexed(slot);
+  if (!complete) unindexed_.Mark(slot);
 }
 
 const Column* FieldIndex::Find(std::string_view path) const {
@@ -72,18 +72,11 @@ std::vector<const Column*> FieldIndex::Columns() const {
   return columns;
 }
 
-void FieldIndex::MarkUnindexed(std::uint32_t slot) {
-  unindexed_.Reserve((slot >> 6) + std::uint64_t{1});
-  unindexed_[slot >> 6].fetch_or(std::uint64_t{1} << (slot & 63), std::memory_order_relaxed);
-  unindexed_rows_.fetch_add(1, std::memory_order_relaxed);
-}
-
 void FieldIndex::ClearSlot(std::uint32_t slot) {
   const MutexLock lock(&mutex_);
   for (const auto& column : columns_) column->Clear(slot);
-  if (unindexed_.IsReserved(slot >> 6)) {
-    unindexed_[slot >> 6].fetch_and(~(std::uint64_t{1} << (slot & 63)), std::memory_order_relaxed);
-  }
+  unindexed_.Clear(slot);
+  without_vector_.Clear(slot);
 }
 
 std::vector<PathStats> FieldIndex::Paths() const {
@@ -102,7 +95,8 @@ std::vector<PathStats> FieldIndex::Paths() const {
 }
 
 std::size_t FieldIndex::MemoryBytes() const {
-  std::size_t bytes = sizeof(*this) + ids_.ReservedBytes() + unindexed_.ReservedBytes();
+  std::size_t bytes =
+      sizeof(*this) + ids_.ReservedBytes() + unindexed_.ReservedBytes() + without_vector_.ReservedBytes();
   for (const Column* column : Columns()) bytes += sizeof(Column) + column->ReservedBytes();
   return bytes;
 }

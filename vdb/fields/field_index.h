@@ -21,6 +21,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "vdb/fields/column.h"
+#include "vdb/fields/marked_rows.h"
 #include "vdb/fields/payload_parser.h"
 #include "vdb/fields/string_pool.h"
 #include "vdb/util/checksum.h"
@@ -58,11 +59,13 @@ class FieldIndex {
   const Column* Find(std::string_view path) const;
 
   // Bit i: slot 64 * word + i has paths that are in no column. A path whose cell is missing there may exist.
-  std::uint64_t UnindexedWord(std::uint64_t word) const {
-    return unindexed_.IsReserved(word) ? unindexed_[word].load(std::memory_order_relaxed) : 0;
-  }
+  std::uint64_t UnindexedWord(std::uint64_t word) const { return unindexed_.Word(word); }
   // Rows written with such paths.
-  std::uint64_t unindexed_rows() const { return unindexed_rows_.load(std::memory_order_relaxed); }
+  std::uint64_t unindexed_rows() const { return unindexed_.count(); }
+
+  // Slots of records that have no vector. Marked by the writer, after Write.
+  const MarkedRows& without_vector() const { return without_vector_; }
+  void MarkWithoutVector(std::uint32_t slot) { without_vector_.Mark(slot); }
 
   // Paths with a column, sorted.
   std::vector<PathStats> Paths() const;
@@ -90,13 +93,12 @@ class FieldIndex {
   Column* FindOrAdd(std::string_view path);
   // All columns, in order of first sight.
   std::vector<const Column*> Columns() const;
-  void MarkUnindexed(std::uint32_t slot);
   void ClearSlot(std::uint32_t slot);
 
   const std::size_t max_paths_;
   StringPool ids_;
-  SegmentedArray<std::atomic<std::uint64_t>> unindexed_;
-  std::atomic<std::uint64_t> unindexed_rows_{0};
+  MarkedRows unindexed_;
+  MarkedRows without_vector_;
   std::uint64_t written_ = 0;  // writer only: slots below it may hold cells
 
   mutable Mutex mutex_;

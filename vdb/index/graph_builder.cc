@@ -78,7 +78,8 @@ class BatchLinker {
   void Run() {
     graph_.Reserve(end_);
     for (std::uint32_t slot = begin_; slot < end_; ++slot) {
-      if (graph_.IsAtLevel(slot, lowest_) && !context_.deaths->IsDead(slot)) live_.push_back(slot);
+      if (!graph_.IsAtLevel(slot, lowest_) || context_.deaths->IsDead(slot)) continue;
+      if (context_.has_row == nullptr || context_.has_row(slot)) live_.push_back(slot);
     }
     if (live_.empty()) {
       graph_.Finish(end_, nullptr);

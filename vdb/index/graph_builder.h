@@ -10,6 +10,7 @@
 #define VDB_INDEX_GRAPH_BUILDER_H_
 
 #include <cstdint>
+#include <functional>
 
 #include "vdb/index/distance.h"
 #include "vdb/index/graph.h"
@@ -25,7 +26,8 @@ struct BuildContext {
   VectorView vectors;
   Metric metric = Metric::kCosine;
   std::uint32_t ef_construction = 0;
-  const Deaths* deaths = nullptr;  // slots dead when their batch is linked get no links
+  const Deaths* deaths = nullptr;                        // slots dead when their batch is linked get no links
+  std::function<bool(std::uint32_t)> has_row = nullptr;  // nor do those for which this says no; null: all have a row
   ThreadPool* pool = nullptr;
 };
 

@@ -104,12 +104,17 @@ Status VectorFile::Grow(std::uint64_t bytes) {
 
 VectorView VectorFile::view() const {
   const Mapping* mapping = mapping_.load(std::memory_order_acquire);
-  VectorView view{.data = nullptr, .stride = stride_, .dim = dim_, .rows = 0};
+  VectorView view{.data = nullptr, .stride = stride_.load(std::memory_order_relaxed), .dim = dim(), .rows = 0};
   if (mapping == nullptr) return view;
   view.data = static_cast<const float*>(mapping->address);
-  view.rows = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(mapping->bytes / (stride_ * sizeof(float)), std::numeric_limits<std::uint32_t>::max()));
+  view.rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(mapping->bytes / (view.stride * sizeof(float)),
+                                                                 std::numeric_limits<std::uint32_t>::max()));
   return view;
+}
+
+void VectorFile::FixDimension(std::size_t dim) {
+  stride_.store(StrideFor(dim), std::memory_order_relaxed);
+  dim_.store(dim, std::memory_order_relaxed);
 }
 
 Status VectorFile::WriteRows(std::uint32_t first_slot, std::span<const float> rows) {

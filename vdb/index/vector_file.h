@@ -59,7 +59,9 @@ class VectorFile {
   Status WriteRows(std::uint32_t first_slot, std::span<const float> rows);
 
   VectorView view() const;
-  std::size_t dim() const { return dim_; }
+  std::size_t dim() const { return dim_.load(std::memory_order_relaxed); }
+  // For a file that was made with dim 0: no row has been written yet. As WriteRows.
+  void FixDimension(std::size_t dim);
 
   // fdatasync.
   Status Sync() const { return file_.Sync(); }
@@ -89,8 +91,9 @@ class VectorFile {
   };
 
   const FileHandle file_;
-  const std::size_t dim_;
-  const std::size_t stride_;
+  // Constant once a row has been written.
+  std::atomic<std::size_t> dim_;
+  std::atomic<std::size_t> stride_;
   std::atomic<const Mapping*> mapping_{nullptr};
   std::vector<std::unique_ptr<const Mapping>> mappings_;  // the last one is in use
   std::atomic<std::uint64_t> allocated_{0};

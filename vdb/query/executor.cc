@@ -8,8 +8,13 @@
 namespace vdb {
 namespace {
 
-const Bitset* MatchesOf(const SearchParameters& parameters) {
-  return parameters.matches == nullptr ? nullptr : &parameters.matches->slots;
+const Bitset* SlotsOf(const MatchSet* set) {
+  return set == nullptr ? nullptr : &set->slots;
+}
+
+// What a scan goes through. Walks need not be told of records without a vector: nothing links to them.
+const MatchSet* ScannedSet(const SearchParameters& parameters) {
+  return parameters.with_vector != nullptr ? parameters.with_vector : parameters.matches;
 }
 
 // P0: every matching record.
@@ -17,7 +22,7 @@ void Scan(const SearchTarget& target, const SearchParameters& parameters, const 
           ExecutedSearch* result) {
   NearestList nearest(parameters.k);
   result->distances += ScanRange(target.vectors, distance, parameters.query, *target.deaths, target.clock,
-                                 MatchesOf(parameters), {0, target.clock.committed}, &nearest);
+                                 SlotsOf(ScannedSet(parameters)), {0, target.clock.committed}, &nearest);
   result->hits = nearest.Take();
   result->exact = target.verified;
   result->complete = true;
@@ -30,7 +35,7 @@ bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const
   options.k = parameters.k;
   options.ef = parameters.ef;
   options.max_distances = result->plan.max_walk_distances;
-  options.matches = MatchesOf(parameters);
+  options.matches = SlotsOf(parameters.matches);
   const GraphSearchResult walked =
       SearchGraph(*target.graph, target.vectors, distance, parameters.query, options, *target.deaths, target.clock);
   result->distances += walked.distances;
@@ -42,7 +47,7 @@ bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const
   const SlotRange tail{std::min(walked.linked, target.clock.committed), target.clock.committed};
   result->tail_rows = tail.end - tail.begin;
   result->distances += ScanRange(target.vectors, distance, parameters.query, *target.deaths, target.clock,
-                                 MatchesOf(parameters), tail, &nearest);
+                                 SlotsOf(ScannedSet(parameters)), tail, &nearest);
   result->hits = nearest.Take();
   result->complete = result->hits.size() >= parameters.k;
   return result->complete;
@@ -53,8 +58,9 @@ bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const
 ExecutedSearch ExecuteSearch(const SearchTarget& target, const SearchParameters& parameters) {
   ExecutedSearch result;
   SearchEstimate estimate;
+  const MatchSet* scanned = ScannedSet(parameters);
   estimate.live_rows = target.live_rows;
-  estimate.matches = parameters.matches == nullptr ? target.live_rows : parameters.matches->count;
+  estimate.matches = scanned == nullptr ? target.live_rows : scanned->count;
   estimate.linked_rows = std::min(target.graph->linked(), target.clock.committed);
   estimate.tail_rows = target.clock.committed - estimate.linked_rows;
   estimate.tail_matches = estimate.matches * estimate.tail_rows / std::max(1U, target.clock.committed);

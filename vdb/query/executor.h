@@ -36,7 +36,8 @@ struct SearchParameters {
   std::size_t k = 0;
   std::size_t ef = 0;
   bool exact = false;
-  const MatchSet* matches = nullptr;  // null: every record matches
+  const MatchSet* matches = nullptr;      // null: every record matches
+  const MatchSet* with_vector = nullptr;  // visible, matching and with a vector; null: all matching records have one
 };
 
 struct ExecutedSearch {

@@ -79,6 +79,16 @@ std::string Encode(IntentKind kind) {
   return out;
 }
 
+std::string EncodeDocument(std::string_view json) {
+  return BeginValue().append(json);
+}
+
+Result<std::string> DecodeDocument(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (Status status = BeginRead("document", &reader); !status.ok()) return status;
+  return std::string(reader.rest());
+}
+
 Result<CollectionSchema> DecodeSchema(std::uint32_t id, std::string_view bytes) {
   ByteReader reader(bytes);
   CollectionSchema schema;

@@ -68,10 +68,12 @@ std::string Encode(const CollectionSchema& schema);
 std::string Encode(const Counters& counters);
 std::string Encode(const PublishedFiles& files);
 std::string Encode(IntentKind kind);
+std::string EncodeDocument(std::string_view json);
 
 Result<CollectionSchema> DecodeSchema(std::uint32_t id, std::string_view bytes);
 Result<Counters> DecodeCounters(std::string_view bytes);
 Result<PublishedFiles> DecodePublishedFiles(std::string_view bytes);
+Result<std::string> DecodeDocument(std::string_view bytes);
 Result<IntentKind> DecodeIntent(std::string_view bytes);
 
 }  // namespace vdb::storage

@@ -61,12 +61,18 @@ inline std::string DeleteKey(GenerationKey key, std::uint64_t commit_seq) {
 inline constexpr std::string_view kCommitSeqKey = "commit_seq";
 inline constexpr std::string_view kNextCollectionKey = "next_collection";
 inline constexpr char kSchemaPrefix = 'S';
+inline constexpr char kDocumentPrefix = 'D';
 inline constexpr char kCountersPrefix = 'G';
 inline constexpr char kPublishedPrefix = 'P';
 inline constexpr char kIntentPrefix = 'I';
 
 inline std::string SchemaKey(std::uint32_t collection) {
   std::string out(1, kSchemaPrefix);
+  AppendBigEndian(&out, collection);
+  return out;
+}
+inline std::string DocumentKey(std::uint32_t collection) {
+  std::string out(1, kDocumentPrefix);
   AppendBigEndian(&out, collection);
   return out;
 }

@@ -39,7 +39,7 @@ inline std::string_view ToView(const rocksdb::Slice& slice) {
 }
 
 std::string EncodeSlot(std::uint32_t slot);
-std::string EncodeRecord(std::string_view id, std::string_view payload);
+std::string EncodeRecord(const RecordEntry& record);
 
 struct Store::Rep {
   std::string path;

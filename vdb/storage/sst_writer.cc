@@ -60,8 +60,8 @@ SstWriter::SstWriter(const Store& store, std::string directory, GenerationKey ke
 SstWriter::~SstWriter() = default;
 SstWriter::SstWriter(SstWriter&&) noexcept = default;
 
-Status SstWriter::AddRecord(std::uint32_t slot, std::string_view id, std::string_view payload) {
-  return rep_->Put(kRecords, RecordKey(rep_->key, slot), EncodeRecord(id, payload));
+Status SstWriter::AddRecord(const RecordEntry& record) {
+  return rep_->Put(kRecords, RecordKey(rep_->key, record.slot), EncodeRecord(record));
 }
 
 Status SstWriter::AddVector(std::uint32_t slot, std::span<const float> vector) {

@@ -27,7 +27,7 @@ class SstWriter {
   SstWriter(SstWriter&&) noexcept;
 
   // Slots ascend from call to call.
-  Status AddRecord(std::uint32_t slot, std::string_view id, std::string_view payload);
+  Status AddRecord(const RecordEntry& record);
   Status AddVector(std::uint32_t slot, std::span<const float> vector);
   // Ids ascend bytewise from call to call; no id twice.
   Status AddId(std::string_view id, std::uint32_t slot);

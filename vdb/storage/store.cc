@@ -17,10 +17,15 @@ Status DamagedEntry(std::string_view family, GenerationKey key, std::uint64_t en
                               ", generation ", key.generation, " is damaged"));
 }
 
+// In the length of an id, which is far below it.
+constexpr std::uint16_t kWithoutVector = 0x8000;
+
 bool DecodeRecord(std::string_view value, RecordEntry* entry) {
   ByteReader reader(value);
   std::uint16_t id_size = 0;
-  if (!reader.Read(&id_size) || !reader.ReadBytes(id_size, &entry->id)) return false;
+  if (!reader.Read(&id_size)) return false;
+  entry->without_vector = (id_size & kWithoutVector) != 0;
+  if (!reader.ReadBytes(id_size & ~kWithoutVector, &entry->id)) return false;
   entry->payload = reader.rest();
   return true;
 }
@@ -33,11 +38,12 @@ std::string EncodeSlot(std::uint32_t slot) {
   return value;
 }
 
-std::string EncodeRecord(std::string_view id, std::string_view payload) {
+std::string EncodeRecord(const RecordEntry& record) {
   std::string value;
-  value.reserve(sizeof(std::uint16_t) + id.size() + payload.size());
-  AppendLittleEndian(&value, static_cast<std::uint16_t>(id.size()));
-  value.append(id).append(payload);
+  value.reserve(sizeof(std::uint16_t) + record.id.size() + record.payload.size());
+  const unsigned flags = record.without_vector ? kWithoutVector : 0;
+  AppendLittleEndian(&value, static_cast<std::uint16_t>(record.id.size() | flags));
+  value.append(record.id).append(record.payload);
   return value;
 }
 

@@ -32,6 +32,14 @@ struct StoreOptions {
   bool check_consistency = true;
 };
 
+// A record, to be written or under a cursor; then the views are valid until the cursor moves.
+struct RecordEntry {
+  std::uint32_t slot = 0;
+  std::string_view id;
+  std::string_view payload;
+  bool without_vector = false;
+};
+
 // One atomic write over every column family.
 class StoreBatch {
  public:
@@ -42,7 +50,7 @@ class StoreBatch {
 
   void PutId(GenerationKey key, std::string_view id, std::uint32_t slot);
   void DeleteId(GenerationKey key, std::string_view id);
-  void PutRecord(GenerationKey key, std::uint32_t slot, std::string_view id, std::string_view payload);
+  void PutRecord(GenerationKey key, const RecordEntry& record);
   void PutVector(GenerationKey key, std::uint32_t slot, std::span<const float> vector);
   // Removes record and vector of a dead slot.
   void PurgeSlot(GenerationKey key, std::uint32_t slot);
@@ -55,6 +63,8 @@ class StoreBatch {
   void PutNextCollection(std::uint32_t id);
   void PutSchema(const CollectionSchema& schema);
   void DeleteSchema(std::uint32_t collection);
+  void PutDocument(std::uint32_t collection, std::string_view json);
+  void DeleteDocument(std::uint32_t collection);
   void PutCounters(GenerationKey key, const Counters& counters);
   void PutPublished(GenerationKey key, const PublishedFiles& files);
   void DeletePublished(GenerationKey key);
@@ -69,12 +79,7 @@ class StoreBatch {
   std::unique_ptr<Rep> rep_;
 };
 
-// A record or vector under a cursor; the views are valid until the cursor moves.
-struct RecordEntry {
-  std::uint32_t slot = 0;
-  std::string_view id;
-  std::string_view payload;
-};
+// A vector under a cursor; the view is valid until the cursor moves.
 struct VectorEntry {
   std::uint32_t slot = 0;
   std::span<const float> vector;
@@ -139,6 +144,8 @@ class Store {
   Result<std::uint32_t> NextCollection() const;
   Result<std::vector<CollectionSchema>> Schemas() const;
   Result<std::vector<Intent>> Intents() const;
+  // The JSON document of a collection, "{}" if there is none.
+  Result<std::string> GetDocument(std::uint32_t collection) const;
   Result<Counters> GetCounters(GenerationKey key) const;
   Result<std::optional<PublishedFiles>> GetPublished(GenerationKey key) const;
 

@@ -45,8 +45,8 @@ void StoreBatch::DeleteId(GenerationKey key, std::string_view id) {
   rep_->Delete(kIds, IdKey(key, id));
 }
 
-void StoreBatch::PutRecord(GenerationKey key, std::uint32_t slot, std::string_view id, std::string_view payload) {
-  rep_->Put(kRecords, RecordKey(key, slot), EncodeRecord(id, payload));
+void StoreBatch::PutRecord(GenerationKey key, const RecordEntry& record) {
+  rep_->Put(kRecords, RecordKey(key, record.slot), EncodeRecord(record));
 }
 
 void StoreBatch::PutVector(GenerationKey key, std::uint32_t slot, std::span<const float> vector) {
@@ -92,6 +92,13 @@ void StoreBatch::PutSchema(const CollectionSchema& schema) {
 }
 void StoreBatch::DeleteSchema(std::uint32_t collection) {
   rep_->Delete(kCatalog, SchemaKey(collection));
+}
+
+void StoreBatch::PutDocument(std::uint32_t collection, std::string_view json) {
+  rep_->Put(kCatalog, DocumentKey(collection), EncodeDocument(json));
+}
+void StoreBatch::DeleteDocument(std::uint32_t collection) {
+  rep_->Delete(kCatalog, DocumentKey(collection));
 }
 
 void StoreBatch::PutCounters(GenerationKey key, const Counters& counters) {

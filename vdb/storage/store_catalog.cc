@@ -63,6 +63,12 @@ Result<std::vector<Intent>> Store::Intents() const {
   return intents;
 }
 
+Result<std::string> Store::GetDocument(std::uint32_t collection) const {
+  VDB_ASSIGN_OR_RETURN(const std::optional<std::string> value, rep_->Get(kCatalog, DocumentKey(collection)));
+  if (!value) return std::string("{}");
+  return DecodeDocument(*value);
+}
+
 Result<Counters> Store::GetCounters(GenerationKey key) const {
   VDB_ASSIGN_OR_RETURN(const std::optional<std::string> value, rep_->Get(kCatalog, CountersKey(key)));
   if (!value) {
