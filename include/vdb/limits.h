@@ -24,6 +24,9 @@ inline constexpr std::uint32_t kMaxM = 128;
 inline constexpr std::uint32_t kMaxEfConstruction = 65'536;
 inline constexpr std::size_t kMaxCollections = 1'000'000;
 inline constexpr std::size_t kMaxCollectionNameBytes = 128;
+// Below this much free space on the disk writes are refused with ResourceExhausted, and nothing is changed: what was
+// accepted before must still find room when it is written out.
+inline constexpr std::uint64_t kMinFreeBytes = std::uint64_t{64} << 20;
 inline constexpr std::uint32_t kMaxRowsPerGeneration = 0xFFFF'FFFE;  // 2^32 - 2: a slot is a uint32
 
 }  // namespace vdb

@@ -16,6 +16,12 @@ namespace {
 
 constexpr std::size_t kCompactRows = 1'000;  // records read and added at a time
 
+// A failure before the switch to the new generation.
+Status NothingChanged(const Status& status) {
+  if (status.ok()) return status;
+  return Status(status.code(), StrCat(status.message(), ". The load is given up; the collection is as it was"));
+}
+
 }  // namespace
 
 class BulkLoaderImpl {
@@ -66,7 +72,7 @@ Status BulkLoader::Add(std::span<const RecordView> records) {
     for (std::size_t i = 0; i < records.size(); ++i) {
       VDB_RETURN_IF_ERROR(impl_->shape_->PrepareUpsert(records[i], &mutations[i]));
     }
-    return impl_->builder_->Add(mutations);
+    return NothingChanged(impl_->builder_->Add(mutations));
   } catch (const std::bad_alloc&) {
     return ResourceExhaustedError("out of memory in a bulk load; the collection is as it was");
   }
@@ -77,7 +83,7 @@ Result<Collection> BulkLoader::Finish(const BulkProgress& progress) {
   VDB_RETURN_IF_ERROR(operation.status());
   const std::string name = impl_->shape_->name();
   try {
-    VDB_RETURN_IF_ERROR(impl_->builder_->Build(progress));
+    VDB_RETURN_IF_ERROR(NothingChanged(impl_->builder_->Build(progress)));
     if (impl_->replaces_) {
       VDB_RETURN_IF_ERROR(impl_->shape_->SwitchTo(impl_->builder_.get()));
       impl_->write_lock_.unlock();

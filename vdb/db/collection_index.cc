@@ -146,7 +146,8 @@ void CollectionImpl::Purge() {
     return;
   }
   if (epoch == 0) return;
-  if (!database_.CheckWritable().ok() || dropped()) return;
+  // Where the disk is nearly full what is left belongs to the store: its flushes, and commits that free space.
+  if (!database_.CheckWritable().ok() || !database_.CheckSpace().ok() || dropped()) return;
   std::vector<DeadSlots> dead;
   {
     MutexLock purge(&view->generation->purge_mutex);
@@ -163,7 +164,13 @@ void CollectionImpl::Purge() {
     purged += dead[i].slots.size();
     if (batch.SizeBytes() / 32 < kPurgeSlots && i + 1 < dead.size()) continue;
     // Not synced: what a crash brings back is dead by its deletes entry, and is purged again.
-    if (!database_.store().Write(&batch, false).ok()) return;
+    if (!database_.store().Write(&batch, false).ok()) {
+      // The next purge tries all of it again: removing a slot twice does no harm.
+      MutexLock purge(&view->generation->purge_mutex);
+      auto& unpurged = view->generation->unpurged;
+      unpurged.insert(unpurged.begin(), std::make_move_iterator(dead.begin()), std::make_move_iterator(dead.end()));
+      return;
+    }
     batch = storage::StoreBatch();
   }
   {

@@ -52,7 +52,8 @@ Status CollectionImpl::PublishForClose() {
 
 void CollectionImpl::PublishIfDue(bool idle) {
   const std::shared_ptr<const View> view = PinView();
-  if (PublishIsDue(*view->generation, idle)) static_cast<void>(PublishGeneration(view->generation.get()));
+  if (!database_.CheckWritable().ok() || !PublishIsDue(*view->generation, idle)) return;
+  static_cast<void>(PublishGeneration(view->generation.get()));
 }
 
 Status CollectionImpl::PublishGeneration(Generation* generation) {
@@ -100,14 +101,23 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   for (std::uint64_t word = 0; word < dead.size(); ++word) dead[word] = ~generation->deaths.VisibleWord(word, clock);
   if (clock.committed % 64 != 0) dead.back() &= (std::uint64_t{1} << (clock.committed % 64)) - 1;
   const LinkFileStamp stamp{.m = fixed_options_.m, .slots = clock.committed, .commit_seq = stamped.commit_seq};
-  VDB_RETURN_IF_ERROR(WriteLinkFile(StrCat(generation->directory, "/", files.links), stamp, links, dead));
-  SyncPoints::Reached("publish.after_links");
-  if (!same_columns) {
-    VDB_RETURN_IF_ERROR(generation->fields->Save(StrCat(generation->directory, "/", files.columns), clock.committed,
-                                                 stamped.commit_seq));
+  const std::string links_path = StrCat(generation->directory, "/", files.links);
+  const std::string columns_path = StrCat(generation->directory, "/", files.columns);
+  const auto write = [&]() -> Status {
+    VDB_RETURN_IF_ERROR(WriteLinkFile(links_path, stamp, links, dead));
+    SyncPoints::Reached("publish.after_links");
+    if (!same_columns) {
+      VDB_RETURN_IF_ERROR(generation->fields->Save(columns_path, clock.committed, stamped.commit_seq));
+    }
+    SyncPoints::Reached("publish.after_columns");
+    return generation->vectors->Sync();
+  };
+  if (const Status written = write(); !written.ok()) {
+    // Whoever ran out of space must not leave half a publication there.
+    if (!same_links) static_cast<void>(RemoveTree(links_path));
+    if (!same_columns) static_cast<void>(RemoveTree(columns_path));
+    return written;
   }
-  SyncPoints::Reached("publish.after_columns");
-  VDB_RETURN_IF_ERROR(generation->vectors->Sync());
   files.vector_checksums = generation->vectors->Checksums(clock.committed);
   // Deletes entries that are purged and now stand in the files are not needed any more.
   storage::StoreBatch batch;

@@ -7,23 +7,12 @@
 
 #include "vdb/db/database_impl.h"
 #include "vdb/query/filter_program.h"
-#include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
 #include "vdb/util/sync_point.h"
 
 namespace vdb {
 namespace {
-
-// Below this much free space nothing is written: RocksDB must be able to flush what it has accepted.
-constexpr std::uint64_t kMinFreeBytes = std::uint64_t{64} << 20;
-
-Status CheckFreeSpace(const std::string& path) {
-  VDB_ASSIGN_OR_RETURN(const std::uint64_t free_bytes, FreeBytes(path));
-  if (free_bytes >= kMinFreeBytes) return OkStatus();
-  return ResourceExhaustedError(StrCat("the disk of ", path, " has ", free_bytes >> 20, " MiB left; writes need ",
-                                       kMinFreeBytes >> 20, " MiB. Nothing was changed"));
-}
 
 // Payloads of committed slots, from the store; of slots of this group, from their requests.
 class GroupPayloads final : public PayloadReader {
@@ -67,7 +56,7 @@ bool CommitGroup::IsKilled(const Generation& generation, std::uint32_t slot) con
 }
 
 void CommitGroup::Process() {
-  const Status space = CheckFreeSpace(database_.path());
+  const Status space = database_.CheckSpace();
   for (CommitRequest* request : requests_) {
     request->status = database_.CheckWritable();
     if (request->status.ok()) request->status = space;

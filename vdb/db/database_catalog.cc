@@ -63,6 +63,7 @@ Result<storage::CollectionSchema> DatabaseImpl::ReserveSchema(std::string_view n
     VDB_RETURN_IF_ERROR(CheckUsable());
     VDB_RETURN_IF_ERROR(CheckWritable());
     VDB_RETURN_IF_ERROR(CheckNameIsFree(name));
+    VDB_RETURN_IF_ERROR(CheckSpace());
     VDB_ASSIGN_OR_RETURN(schema.id, store_->NextCollection());
     storage::StoreBatch batch;
     batch.PutNextCollection(schema.id + 1);
@@ -135,6 +136,7 @@ Result<std::shared_ptr<CollectionImpl>> DatabaseImpl::CreateCollection(std::stri
     VDB_RETURN_IF_ERROR(CheckUsable());
     VDB_RETURN_IF_ERROR(CheckWritable());
     VDB_RETURN_IF_ERROR(CheckNameIsFree(name));
+    VDB_RETURN_IF_ERROR(CheckSpace());
     storage::StoreBatch batch;
     batch.PutSchema(schema);
     batch.PutCounters({schema.id, schema.generation}, {});

@@ -65,6 +65,8 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
 
   // Also when read-only after a failed write.
   Status CheckWritable() const;
+  // ResourceExhausted where the disk has less than kMinFreeBytes left.
+  Status CheckSpace() const;
   // Runs a request of mutations through the queue.
   Status Commit(CommitRequest* request);
   // Runs alone in the queue.

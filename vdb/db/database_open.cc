@@ -18,6 +18,7 @@ namespace vdb {
 namespace {
 
 constexpr std::chrono::milliseconds kClockPeriod{1000};
+constexpr std::uint64_t kMinFreeBytesToOpen = std::uint64_t{8} << 20;  // and the logs and MANIFEST of the store
 constexpr std::size_t kMinMemtableBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxMemtableBytes = std::size_t{4} << 30;
 
@@ -69,6 +70,25 @@ Status CheckFolder(const std::string& path, const OpenOptions& options) {
   return OkStatus();
 }
 
+// RocksDB must not run out of space while it opens: it replays its logs into new files and begins a new log and
+// MANIFEST, and its Debian build ends the process where one of these fails. Nothing is changed where the answer is no.
+Status CheckSpaceToOpen(const std::string& path) {
+  std::uint64_t wanted = kMinFreeBytesToOpen;
+  if (PathExists(StorePath(path))) {
+    VDB_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(StorePath(path)));
+    for (const std::string& name : names) {
+      if (!name.ends_with(".log") && !name.starts_with("MANIFEST-")) continue;
+      VDB_ASSIGN_OR_RETURN(const FileHandle file, FileHandle::OpenForRead(StrCat(StorePath(path), "/", name)));
+      VDB_ASSIGN_OR_RETURN(const std::uint64_t size, file.Size());
+      wanted += size;
+    }
+  }
+  VDB_ASSIGN_OR_RETURN(const std::uint64_t free_bytes, FreeBytes(path));
+  if (free_bytes >= wanted) return OkStatus();
+  return ResourceExhaustedError(StrCat("the disk of ", path, " has ", free_bytes >> 20, " MiB left; opening needs ",
+                                       (wanted >> 20) + 1, " MiB. Nothing was changed; free some space and try again"));
+}
+
 std::size_t ThreadCount(const OpenOptions& options) {
   return options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
 }
@@ -84,6 +104,7 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::Open(const std::string& path
                                        " to ", kMaxMemtableBytes));
   }
   VDB_RETURN_IF_ERROR(CheckFolder(path, options));
+  VDB_RETURN_IF_ERROR(CheckSpaceToOpen(path));
   std::shared_ptr<DatabaseImpl> database(new DatabaseImpl(path));
   VDB_RETURN_IF_ERROR(database->OpenFiles(options));
   return database;
@@ -100,6 +121,10 @@ Status DatabaseImpl::OpenFiles(const OpenOptions& options) {
                                             .wal_bytes = options.memtable_bytes,
                                             .check_consistency = true};
   Result<std::unique_ptr<storage::Store>> store = storage::Store::Open(StorePath(path_), store_options);
+  if (!store.ok() && store.status().code() == StatusCode::kResourceExhausted) {
+    return ResourceExhaustedError(
+        StrCat(store.status().message(), ". Nothing is lost: free some space and open it again"));
+  }
   if (!store.ok()) {
     return Status(store.status().code(), StrCat(store.status().message(), ". Make a readable copy with: vdbctl repair ",
                                                 path_, " NEW_FOLDER"));
@@ -171,6 +196,7 @@ void DatabaseImpl::RetireGeneration(std::shared_ptr<Generation> generation) {
 
 void DatabaseImpl::CollectGarbage() {
   std::vector<std::shared_ptr<Generation>> free;
+  if (!CheckWritable().ok()) return;
   {
     MutexLock lock(&garbage_mutex_);
     const auto held = std::partition(garbage_.begin(), garbage_.end(), [](const auto& g) { return g.use_count() > 1; });

@@ -10,6 +10,7 @@
 
 #include "vdb/db/commit_group.h"
 #include "vdb/db/database_impl.h"
+#include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
 
@@ -19,7 +20,15 @@ Status DatabaseImpl::CheckWritable() const {
   if (!is_read_only_.load(std::memory_order_acquire)) return OkStatus();
   MutexLock lock(&read_only_mutex_);
   return FailedPreconditionError(
-      StrCat(path_, " is read-only until it is reopened, since a write failed: ", read_only_.message()));
+      StrCat(path_, " is read-only until it is closed and opened again, since a write failed: ", read_only_.message()));
+}
+
+Status DatabaseImpl::CheckSpace() const {
+  VDB_ASSIGN_OR_RETURN(const std::uint64_t free_bytes, FreeBytes(path_));
+  if (free_bytes >= kMinFreeBytes) return OkStatus();
+  return ResourceExhaustedError(StrCat("the disk of ", path_, " has ", free_bytes >> 20, " MiB left; writes need ",
+                                       kMinFreeBytes >> 20,
+                                       " MiB. Nothing was changed; free some space and try again"));
 }
 
 void DatabaseImpl::BecomeReadOnly(const Status& cause) {

@@ -38,6 +38,7 @@ Result<std::unique_ptr<GenerationBuilder>> GenerationBuilder::Begin(std::shared_
   const storage::GenerationKey key = builder->key_;
   VDB_RETURN_IF_ERROR(db.RunExclusive([&]() -> Status {
     VDB_RETURN_IF_ERROR(db.CheckWritable());
+    VDB_RETURN_IF_ERROR(db.CheckSpace());
     storage::StoreBatch batch;
     batch.PutIntent({storage::IntentKind::kBuild, key});
     return db.CommitCatalog(&batch);
@@ -86,6 +87,9 @@ Status GenerationBuilder::Add(std::span<const Mutation> mutations) {
   if (std::uint64_t{generation.next_slot} + mutations.size() > kMaxRowsPerGeneration) {
     return ResourceExhaustedError(StrCat("a collection holds ", kMaxRowsPerGeneration, " rows at most"));
   }
+  // The reserve is for those who write beside the load.
+  VDB_RETURN_IF_ERROR(database_->CheckSpace());
+  SyncPoints::Reached("build.before_rows");
   VDB_RETURN_IF_ERROR(FixDimension(mutations));
   std::vector<float> rows;
   for (const Mutation& mutation : mutations) {
@@ -159,6 +163,7 @@ Status GenerationBuilder::Build(const BulkProgress& progress) {
   const std::uint64_t rows = generation_->next_slot;
   Report(progress, BulkPhase::kStoring, rows, rows);
   SyncPoints::Reached("build.before_ingest");
+  VDB_RETURN_IF_ERROR(database_->CheckSpace());
   if (rows > 0) {
     VDB_RETURN_IF_ERROR(WriteIds());
     VDB_ASSIGN_OR_RETURN(const storage::IngestFiles files, sorted_->Finish());
@@ -167,6 +172,7 @@ Status GenerationBuilder::Build(const BulkProgress& progress) {
   SyncPoints::Reached("build.after_ingest");
   VDB_RETURN_IF_ERROR(Link(progress));
   Report(progress, BulkPhase::kPublishing, 0, 0);
+  VDB_RETURN_IF_ERROR(database_->CheckSpace());
   VDB_RETURN_IF_ERROR(Publish());
   generation_->live.store(rows - replaced_.size(), std::memory_order_relaxed);
   SyncPoints::Reached("build.after_publish");
@@ -174,6 +180,7 @@ Status GenerationBuilder::Build(const BulkProgress& progress) {
 }
 
 Status GenerationBuilder::Install(const std::optional<storage::GenerationKey>& drop_old) {
+  VDB_RETURN_IF_ERROR(database_->CheckSpace());
   const std::uint64_t commit_seq = database_->commit_seq() + 1;
   storage::StoreBatch batch;
   batch.PutSchema(schema_);

@@ -2,6 +2,7 @@
 
 #include "vdb/storage/rocksdb_rep.h"
 #include "vdb/util/coding.h"
+#include "vdb/util/str_cat.h"
 
 namespace vdb::storage {
 namespace {
@@ -130,8 +131,9 @@ Status Store::Write(StoreBatch* batch, bool sync) {
   options.sync = sync;
   const rocksdb::Status status = rep_->db->Write(options, &batch->rep_->batch);
   if (status.ok()) return OkStatus();
-  return IoError(
-      FromRocks("writing to the store failed; the outcome is unknown until it is reopened", status).message());
+  return IoError(StrCat("writing to the store failed: ", status.ToString(),
+                        ". The outcome is unknown: close the database and open it again, what it then holds is what "
+                        "counts"));
 }
 
 }  // namespace vdb::storage

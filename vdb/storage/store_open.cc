@@ -76,6 +76,7 @@ Status FromRocks(std::string_view action, const rocksdb::Status& status) {
   std::string message = StrCat(action, ": ", status.ToString());
   if (status.IsNotFound()) return NotFoundError(std::move(message));
   if (status.IsCorruption()) return DataLossError(std::move(message));
+  if (status.IsNoSpace()) return ResourceExhaustedError(std::move(message));
   return IoError(std::move(message));
 }
 

@@ -30,7 +30,7 @@ Result<FileHandle> OpenWith(const std::string& path, int flags) {
 
 Status SystemError(std::string_view action, const std::string& path, int error) {
   std::string message = StrCat(action, " ", path, ": ", std::generic_category().message(error));
-  if (error == ENOSPC || error == EDQUOT) return ResourceExhaustedError(std::move(message));
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) return ResourceExhaustedError(std::move(message));
   if (error == ENOENT) return NotFoundError(std::move(message));
   return IoError(std::move(message));
 }
