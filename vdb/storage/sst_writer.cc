@@ -33,7 +33,8 @@ struct SstWriter::Rep {
   Status Put(Family family, std::string_view record_key, std::string_view value) {
     Output& output = outputs[family];
     if (output.writer == nullptr) {
-      const rocksdb::Options options(rocksdb::DBOptions(), FamilyOptions(family, nullptr));
+      rocksdb::Options options(rocksdb::DBOptions(), FamilyOptions(family, nullptr));
+      options.db_host_id = "";
       output.writer = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), options, families[family]);
       output.paths.push_back(StrCat(directory, "/", kFamilyNames[family], "-", output.paths.size(), ".sst"));
       VDB_RETURN_IF_ERROR(

@@ -48,6 +48,7 @@ rocksdb::DBOptions DatabaseOptions(const StoreOptions& limits, std::shared_ptr<s
   options.allow_data_in_errors = false;
   options.info_log_level = rocksdb::WARN_LEVEL;
   options.keep_log_file_num = 2;
+  options.db_host_id = "";  // files say nothing about the machine that wrote them
   options.max_log_file_size = std::size_t{1} << 20;
   options.listeners = {std::make_shared<FlushCounter>(std::move(flushes))};
   return options;

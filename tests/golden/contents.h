@@ -1,0 +1,73 @@
+// What the golden database of format 1 holds. Fixed for ever.
+//
+// "notes": small records with nested payloads; ids written twice, deleted, written after the publication.
+// "wide":  enough components for a graph; published.
+// "bulk":  loaded in one go, then compacted: generation 2.
+// "gone":  created, written and dropped.
+#ifndef VDB_TESTS_GOLDEN_CONTENTS_H_
+#define VDB_TESTS_GOLDEN_CONTENTS_H_
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace vdb {
+
+inline constexpr int kNotes = 20;
+inline constexpr int kNotesPublished = 16;  // the others are written after the publication
+inline constexpr int kWide = 20;
+inline constexpr std::size_t kWideDim = 65'535;
+inline constexpr int kBulk = 10;
+
+inline std::string NoteId(int i) {
+  return "note/" + std::to_string(i) + (i == 3 ? " \xC3\xBC" : "");
+}
+
+inline std::vector<float> NoteVector(int i) {
+  const auto x = static_cast<float>(i);
+  return {1.0F + x, 0.5F * x, -0.25F, 2.0F};
+}
+
+inline std::string NotePayload(int i) {
+  const std::string n = std::to_string(i);
+  return R"({"n": )" + n + R"(, "big": 9007199254740993, "half": )" + n + R"(.5, "even": )" +
+         (i % 2 == 0 ? "true" : "false") + R"(, "lang": ")" + (i % 3 == 0 ? "de" : "en") + R"(", "at": "2024-01-)" +
+         (i < 9 ? "0" : "") + std::to_string(i + 1) + R"(T12:00:00Z", "none": null, "tags": ["t)" + n +
+         R"(", "all"], "deep": {"list": [{"x": )" + n + R"(}, {"x": -1}]}})";
+}
+
+// Written once more, with another payload.
+inline bool IsNoteRewritten(int i) {
+  return i == 4 || i == 17;
+}
+inline std::string RewrittenPayload(int i) {
+  return R"({"rewritten": )" + std::to_string(i) + "}";
+}
+
+// Deleted: one before the publication, one after it that is in it, one never published.
+inline bool IsNoteDeleted(int i) {
+  return i == 2 || i == 9 || i == 18;
+}
+
+inline std::string WideId(int i) {
+  return "wide-" + std::to_string(i);
+}
+
+inline std::vector<float> WideVector(int i) {
+  std::vector<float> v(kWideDim, 0.0F);
+  v[0] = static_cast<float>(i);
+  v[static_cast<std::size_t>(i) * 1'000 + 1] = 0.25F;
+  return v;
+}
+
+inline std::string BulkId(int i) {
+  return std::string(static_cast<std::size_t>(1 + i * 10), static_cast<char>('a' + i));
+}
+
+inline std::vector<float> BulkVector(int i) {
+  return {static_cast<float>(i), 1.0F, 0.0F};
+}
+
+}  // namespace vdb
+
+#endif  // VDB_TESTS_GOLDEN_CONTENTS_H_

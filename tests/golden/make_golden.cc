@@ -1,0 +1,78 @@
+// make_golden FOLDER: writes the database that contents.h describes, and ends without closing it, so that the store's
+// log holds commits.
+
+#include <unistd.h>
+#include <vdb/bulk_loader.h>
+#include <vdb/vdb.h>
+
+#include <cstdio>
+
+#include "tests/golden/contents.h"
+
+namespace vdb {
+namespace {
+
+void WriteNotes(Database* database) {
+  Collection c = database->CreateCollection("notes", {.dim = 4, .metric = Metric::kCosine}).value();
+  const auto put = [&](int i, const std::string& payload) {
+    const std::vector<float> v = NoteVector(i);
+    c.Upsert({NoteId(i), v, payload}).value();
+  };
+  for (int i = 0; i < kNotesPublished; ++i) put(i, NotePayload(i));
+  put(4, RewrittenPayload(4));
+  c.Delete(NoteId(2)).value();
+  c.Publish().value();
+  for (int i = kNotesPublished; i < kNotes; ++i) put(i, NotePayload(i));
+  put(17, RewrittenPayload(17));
+  c.Delete(NoteId(9)).value();
+  c.Delete(NoteId(18)).value();
+}
+
+void WriteWide(Database* database) {
+  Collection c =
+      database->CreateCollection("wide", {.dim = kWideDim, .metric = Metric::kL2Squared, .m = 4, .ef_construction = 40})
+          .value();
+  for (int i = 0; i < kWide; ++i) {
+    const std::vector<float> v = WideVector(i);
+    c.Upsert({WideId(i), v, "{}"}).value();
+  }
+  c.WaitForIndex().value();
+  c.Publish().value();
+}
+
+void WriteBulk(Database* database) {
+  BulkLoader loader =
+      BulkLoader::Begin(database, "bulk", BulkMode::kCreate, {.dim = 3, .metric = Metric::kInnerProduct}).value();
+  for (int i = 0; i < kBulk; ++i) {
+    const std::vector<float> v = BulkVector(i);
+    const std::string id = BulkId(i);
+    const RecordView record{id, v, "{}"};
+    loader.Add({&record, 1}).value();
+  }
+  Collection c = loader.Finish().value();
+  c.Delete(BulkId(0)).value();
+  c.Compact().value();
+}
+
+void WriteGone(Database* database) {
+  Collection c = database->CreateCollection("gone", {.dim = 1}).value();
+  const std::vector<float> v = {1};
+  c.Upsert({"x", v, "{}"}).value();
+  database->DropCollection("gone").value();
+}
+
+}  // namespace
+}  // namespace vdb
+
+int main(int count, char** words) {
+  if (count != 2) {
+    std::fprintf(stderr, "usage: make_golden FOLDER\n");
+    return 2;
+  }
+  vdb::Database database = vdb::Database::Open(words[1]).value();
+  vdb::WriteWide(&database);
+  vdb::WriteBulk(&database);
+  vdb::WriteGone(&database);
+  vdb::WriteNotes(&database);
+  ::_exit(0);
+}
