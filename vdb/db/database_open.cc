@@ -134,8 +134,9 @@ Status DatabaseImpl::OpenFiles(const OpenOptions& options) {
   watermark_.emplace(std::move(watermark));
   VDB_RETURN_IF_ERROR(CheckWatermark(options.accept_data_loss));
   VDB_RETURN_IF_ERROR(MakeDirectory(IndexPath(path_)));
-  VDB_RETURN_IF_ERROR(FinishIntents());
+  // First, so that nothing is removed where the catalog is of a newer vdb.
   VDB_ASSIGN_OR_RETURN(const std::vector<storage::CollectionSchema> schemas, store_->Schemas());
+  VDB_RETURN_IF_ERROR(FinishIntents());
   {
     MutexLock catalog(&catalog_mutex_);
     for (const storage::CollectionSchema& schema : schemas) collections_[schema.name] = {schema, nullptr};

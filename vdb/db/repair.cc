@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "vdb/db/database_impl.h"
+#include "vdb/storage/format_stamp.h"
 #include "vdb/storage/lock_file.h"
 #include "vdb/storage/store_repair.h"
 #include "vdb/util/file.h"
@@ -17,6 +18,8 @@ namespace vdb {
 Result<RepairReport> RepairCopy(const std::string& source, const std::string& target) {
   if (!PathExists(source + "/store")) return InvalidArgumentError(StrCat(source, " holds no store of a database"));
   if (PathExists(target)) return InvalidArgumentError(StrCat(target, " exists; wanted the name of a new folder"));
+  // Of a newer format nothing is understood. A damaged or missing stamp is no reason not to try.
+  VDB_RETURN_IF_ERROR(storage::ReadFormatStamp(source + "/FORMAT").status());
   VDB_ASSIGN_OR_RETURN(const storage::LockFile lock, storage::LockFile::Acquire(source + "/LOCK"));
   VDB_RETURN_IF_ERROR(MakeDirectory(target));
   std::error_code error;

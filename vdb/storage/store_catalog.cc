@@ -19,6 +19,13 @@ Result<T> ReadNumber(const Result<std::optional<std::string>>& value, std::strin
   return number;
 }
 
+// An error says which store it is about.
+template <typename T>
+Result<T> In(const std::string& path, Result<T> decoded) {
+  if (decoded.ok()) return decoded;
+  return Status(decoded.status().code(), StrCat(path, ": ", decoded.status().message()));
+}
+
 }  // namespace
 
 Result<std::uint64_t> Store::CommitSeq() const {
@@ -37,8 +44,9 @@ Result<std::vector<CollectionSchema>> Store::Schemas() const {
        iterator->Next()) {
     const std::string_view key = ToView(iterator->key());
     if (key.size() != 1 + sizeof(std::uint32_t)) return DataLossError("the catalog has a damaged schema key");
-    VDB_ASSIGN_OR_RETURN(CollectionSchema schema,
-                         DecodeSchema(LoadBigEndian<std::uint32_t>(key.substr(1)), ToView(iterator->value())));
+    VDB_ASSIGN_OR_RETURN(
+        CollectionSchema schema,
+        In(rep_->path, DecodeSchema(LoadBigEndian<std::uint32_t>(key.substr(1)), ToView(iterator->value()))));
     schemas.push_back(std::move(schema));
   }
   VDB_RETURN_IF_ERROR(FromRocks("reading the catalog", iterator->status()));
@@ -56,7 +64,7 @@ Result<std::vector<Intent>> Store::Intents() const {
     Intent intent;
     intent.key.collection = LoadBigEndian<std::uint32_t>(key.substr(1));
     intent.key.generation = LoadBigEndian<std::uint32_t>(key.substr(1 + sizeof(std::uint32_t)));
-    VDB_ASSIGN_OR_RETURN(intent.kind, DecodeIntent(ToView(iterator->value())));
+    VDB_ASSIGN_OR_RETURN(intent.kind, In(rep_->path, DecodeIntent(ToView(iterator->value()))));
     intents.push_back(intent);
   }
   VDB_RETURN_IF_ERROR(FromRocks("reading the catalog", iterator->status()));
@@ -75,13 +83,13 @@ Result<Counters> Store::GetCounters(GenerationKey key) const {
     return DataLossError(
         StrCat("the catalog has no counters for collection ", key.collection, ", generation ", key.generation));
   }
-  return DecodeCounters(*value);
+  return In(rep_->path, DecodeCounters(*value));
 }
 
 Result<std::optional<PublishedFiles>> Store::GetPublished(GenerationKey key) const {
   VDB_ASSIGN_OR_RETURN(const std::optional<std::string> value, rep_->Get(kCatalog, PublishedKey(key)));
   if (!value) return std::optional<PublishedFiles>();
-  VDB_ASSIGN_OR_RETURN(PublishedFiles files, DecodePublishedFiles(*value));
+  VDB_ASSIGN_OR_RETURN(PublishedFiles files, In(rep_->path, DecodePublishedFiles(*value)));
   return std::optional<PublishedFiles>(std::move(files));
 }
 
