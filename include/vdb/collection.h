@@ -40,29 +40,31 @@ struct CollectionStats {
   std::uint64_t linked = 0;     // slots in the graph
   std::uint64_t published = 0;  // slots in the published files
   std::uint64_t generation = 0;
-  bool verifying = false;              // published files are still being verified
-  std::string damage;                  // why published files were not used, or repaired; empty if all was well
-  std::string publish_error;           // of the last publication, if it failed: it needs 256 MiB of free space
-  std::uint64_t publish_failures = 0;  // since the last that worked; each doubles what must change before the next
-  std::uint64_t publishes = 0;         // since open
-  std::uint64_t linked_batches = 0;    // since open
-  std::uint64_t purged = 0;            // dead slots removed from the store since open
-  std::uint64_t anonymous_bytes = 0;   // links, columns and ids
-  std::uint64_t mapped_bytes = 0;      // file-backed: vectors
-  std::uint64_t paths = 0;             // payload paths with a column
-  std::uint64_t unindexed_rows = 0;    // rows with paths beyond kMaxIndexedPaths: filters on those read payloads
+  bool verifying = false;                 // published files are still being verified
+  std::string damage;                     // why published files were not used, or repaired; empty if all was well
+  std::string publish_error;              // of the last publication, if it failed: it needs 256 MiB of free space
+  std::uint64_t publish_failures = 0;     // since the last that worked; each doubles what must change before the next
+  std::uint64_t publishes = 0;            // since open
+  std::uint64_t linked_batches = 0;       // since open
+  std::uint64_t purged = 0;               // dead slots removed from the store since open
+  std::uint64_t oldest_view_seconds = 0;  // for how long the oldest scan or search has been under way
+  std::uint64_t anonymous_bytes = 0;      // links, columns and ids
+  std::uint64_t mapped_bytes = 0;         // file-backed: vectors
+  std::uint64_t paths = 0;                // payload paths with a column
+  std::uint64_t unindexed_rows = 0;       // rows with paths beyond kMaxIndexedPaths: filters on those read payloads
 };
 
 // Walks over the records of one state of a collection, in the order of writing; writes after it began are not seen.
 //
-// Thread safety: external lock. Delays the removal of dead records, nothing else.
+// Thread safety: external lock. Delays the removal of dead records, nothing else; for an hour at most.
 class Scanner {
  public:
   Scanner(Scanner&&) noexcept;
   Scanner& operator=(Scanner&&) noexcept;
   ~Scanner();
 
-  // The next record, or nothing at the end.
+  // The next record, or nothing at the end. Aborted when the scan has been under way for more than an hour while dead
+  // records waited to be removed: it was given up so that they can be.
   Result<std::optional<Record>> Next();
 
  private:

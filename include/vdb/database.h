@@ -34,6 +34,9 @@ struct DatabaseStats {
   std::uint64_t commit_groups = 0;    // since open: groups written, each with one write of the store
   std::uint64_t commit_requests = 0;  // since open: calls in them; more than groups where writers shared one
   std::uint64_t flushes = 0;          // since open: memtables written out
+  // In memory now. A collection is loaded when it is first opened, and unloaded half a minute after its last handle and
+  // scan are gone.
+  std::uint64_t loaded_collections = 0;
 };
 
 // Thread safety: safe from many threads. A handle is a cheap reference; the database closes when Close is called or

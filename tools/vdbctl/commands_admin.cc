@@ -139,6 +139,7 @@ Status Info(const Arguments& a) {
               {"slots", StrCat(s.slots, " (", s.slots - s.records, " dead)")},
               {"graph", GraphText(s)},
               {"published", StrCat(s.published, " slots, generation ", s.generation)},
+              {"oldest view", StrCat(s.oldest_view_seconds, " s")},
               {"memory", StrCat(Bytes(s.anonymous_bytes), ", and ", Bytes(s.mapped_bytes), " mapped")},
               {"payload paths", s.unindexed_rows == 0
                                     ? StrCat(s.paths)

@@ -159,6 +159,7 @@ std::string StatsJson(const CollectionStats& s) {
                 ", \"slots\": ", s.slots, ", \"linked\": ", s.linked, ", \"published\": ", s.published,
                 ", \"generation\": ", s.generation, ", \"verifying\": ", s.verifying ? "true" : "false",
                 ", \"damage\": ", Quote(s.damage), ", \"publish_error\": ", Quote(s.publish_error),
+                ", \"publish_failures\": ", s.publish_failures, ", \"oldest_view_seconds\": ", s.oldest_view_seconds,
                 ", \"anonymous_bytes\": ", s.anonymous_bytes, ", \"mapped_bytes\": ", s.mapped_bytes,
                 ", \"paths\": ", s.paths, ", \"unindexed_rows\": ", s.unindexed_rows, "}");
 }

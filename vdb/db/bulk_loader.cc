@@ -124,7 +124,7 @@ Status CollectionImpl::Compact() {
   VDB_ASSIGN_OR_RETURN(const storage::CollectionSchema schema, database_.NextGenerationSchema(*this));
   VDB_ASSIGN_OR_RETURN(const std::unique_ptr<GenerationBuilder> builder,
                        GenerationBuilder::Begin(database_.shared_from_this(), schema));
-  VDB_ASSIGN_OR_RETURN(Scanner scanner, Scan({.with_vector = true}));
+  VDB_ASSIGN_OR_RETURN(Scanner scanner, Scan({.with_vector = true}, ScanMay::kGoOn));
   for (bool more = true; more;) {
     std::vector<Record> records;
     while (records.size() < kCompactRows && more) {

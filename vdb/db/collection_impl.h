@@ -22,11 +22,13 @@
 
 #include "vdb/db/commit_queue.h"
 #include "vdb/db/generation.h"
+#include "vdb/db/scan_lease.h"
 #include "vdb/db/view.h"
 #include "vdb/query/cardinality.h"
 #include "vdb/query/executor.h"
 #include "vdb/storage/catalog.h"
 #include "vdb/util/mutex.h"
+#include "vdb/util/steady_time.h"
 
 namespace vdb {
 
@@ -80,7 +82,9 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Result<std::vector<SearchResult>> SearchBatch(std::span<const SearchRequest> requests) const;
   Result<Explanation> Explain(const SearchRequest& request) const;
   Result<std::uint64_t> Count(const Filter& filter, std::span<const Value> bind) const;
-  Result<Scanner> Scan(const ScanRequest& request) const;
+  // What may become of a scan that is under way for long: see scan_lease.h.
+  enum class ScanMay { kEndWhenOld, kGoOn };
+  Result<Scanner> Scan(const ScanRequest& request, ScanMay may = ScanMay::kEndWhenOld) const;
 
   Result<CollectionStats> Stats() const;
 
@@ -149,6 +153,9 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // A purge waits for the readers that pinned a View before it began. Returns null while it waits; otherwise the View
   // to purge, and up to which epoch of its generation (0: nothing to do).
   std::shared_ptr<const View> AdvancePurge(std::uint32_t* epoch);
+  std::vector<std::shared_ptr<ScanLease>> Scans() const;
+  void EndOldScans();
+  std::uint64_t OldestViewSeconds() const;
   void RecordDamage(const std::string& damage);
   void SetPublished(const storage::PublishedFiles& files) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
 
@@ -165,8 +172,15 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   mutable Mutex view_mutex_;
   std::shared_ptr<const View> view_ ABSL_GUARDED_BY(view_mutex_);
 
-  std::vector<std::weak_ptr<const View>> old_views_ ABSL_GUARDED_BY(view_mutex_);  // to be outlived by what is purged
-  std::uint32_t purge_epoch_ ABSL_GUARDED_BY(view_mutex_) = 0;                     // 0: no purge is waiting
+  struct OldView {
+    std::weak_ptr<const View> view;
+    SteadyTime::TimePoint since;
+  };
+  std::vector<OldView> old_views_ ABSL_GUARDED_BY(view_mutex_);  // to be outlived by what is purged
+  std::uint32_t purge_epoch_ ABSL_GUARDED_BY(view_mutex_) = 0;   // 0: no purge is waiting
+
+  mutable Mutex scans_mutex_;
+  mutable std::vector<std::weak_ptr<ScanLease>> scans_ ABSL_GUARDED_BY(scans_mutex_);
 
   std::shared_ptr<Generation> writer_generation_;  // writer
   const std::uint32_t schema_generation_;          // the generation to load

@@ -100,6 +100,7 @@ void CollectionImpl::Tick() {
     const bool link = WantsGraph(generation) && tail > 0 && quiet_ticks_ >= kQuietTicksToLink;
     if (link || PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) ScheduleBackground(link);
   }
+  EndOldScans();
   Purge();  // without a View of one's own to wait for
 }
 
@@ -125,13 +126,13 @@ std::shared_ptr<const View> CollectionImpl::AdvancePurge(std::uint32_t* epoch) {
       // From here on every reader that pins a View loads a clock of at least this epoch. What died by then goes once
       // all who pinned one before have left.
       purge_epoch_ = view->generation->LoadClock().epoch;
-      old_views_.push_back(view_);
+      old_views_.push_back({view_, SteadyTime::Now()});
       view_ = std::make_shared<const View>(view->generation);
     }
   }
   view.reset();
   MutexLock lock(&view_mutex_);
-  std::erase_if(old_views_, [](const std::weak_ptr<const View>& old) { return old.expired(); });
+  std::erase_if(old_views_, [](const OldView& old) { return old.view.expired(); });
   if (!old_views_.empty()) return nullptr;
   *epoch = purge_epoch_;
   purge_epoch_ = 0;

@@ -101,6 +101,7 @@ Result<CollectionStats> CollectionImpl::Stats() const {
   stats.slots = snapshot.clock.committed;
   stats.generation = generation.key.generation;
   stats.linked = generation.graph->linked();
+  stats.oldest_view_seconds = OldestViewSeconds();
   stats.publish_failures = publish_failures_.load(std::memory_order_relaxed);
   stats.published = published_slots_.load(std::memory_order_relaxed);
   stats.verifying = generation.verifying.load(std::memory_order_acquire);

@@ -2,6 +2,9 @@
 
 #include <vdb/limits.h>
 
+#include <chrono>
+#include <new>
+
 #include "vdb/db/database_impl.h"
 #include "vdb/db/generation_builder.h"
 #include "vdb/db/validation.h"
@@ -11,6 +14,12 @@
 #include "vdb/util/sync_point.h"
 
 namespace vdb {
+namespace {
+
+// A program that opens a collection for each of its requests must not pay for loading it each time.
+constexpr std::chrono::seconds kKeepUnused{30};
+
+}  // namespace
 
 Result<std::vector<std::string>> DatabaseImpl::ListCollections() const {
   VDB_RETURN_IF_ERROR(CheckUsable());
@@ -104,6 +113,55 @@ Status DatabaseImpl::CommitDimension(const CollectionImpl& collection, std::uint
   VDB_RETURN_IF_ERROR(CommitCatalog(&batch));
   SetSchema(schema);
   return OkStatus();
+}
+
+void DatabaseImpl::UnloadUnused() {
+  std::vector<std::shared_ptr<CollectionImpl>> unused;
+  const SteadyTime::TimePoint now = SteadyTime::Now();
+  {
+    MutexLock lock(&catalog_mutex_);
+    for (auto& [name, entry] : collections_) {
+      // Handles, scans and background work hold it too; from 1 the count rises under this lock only.
+      if (entry.loaded == nullptr || entry.loaded.use_count() > 1) {
+        entry.unused_since.reset();
+      } else if (!entry.unused_since) {
+        entry.unused_since = now;
+      } else if (now - *entry.unused_since >= kKeepUnused) {
+        entry.unused_since.reset();
+        unused.push_back(entry.loaded);
+      }
+    }
+  }
+  for (std::shared_ptr<CollectionImpl>& collection : unused) {
+    pool_->Post([this, held = std::move(collection)]() mutable { Unload(std::move(held)); });
+  }
+}
+
+void DatabaseImpl::Unload(std::shared_ptr<CollectionImpl> collection) {
+  const Operation operation(this);
+  if (!operation.status().ok()) return;
+  try {
+    if (CheckWritable().ok()) static_cast<void>(collection->PublishForClose());
+  } catch (const std::bad_alloc&) {
+    // Whatever came of the publication: where it failed the next load takes some time, no more.
+  }
+  MutexLock load(&load_mutex_);  // who loads it again must not meet its files still in use
+  {
+    MutexLock lock(&catalog_mutex_);
+    const auto found = collections_.find(collection->name());
+    if (found == collections_.end() || found->second.loaded != collection) return;
+    if (collection.use_count() > 2) return;  // more than the entry and this function
+    found->second.loaded.reset();
+  }
+  collection.reset();
+  SyncPoints::Reached("catalog.unloaded");
+}
+
+std::uint64_t DatabaseImpl::CountLoaded() const {
+  std::uint64_t loaded = 0;
+  MutexLock lock(&catalog_mutex_);
+  for (const auto& [name, entry] : collections_) loaded += entry.loaded != nullptr ? 1 : 0;
+  return loaded;
 }
 
 void DatabaseImpl::SetSchema(const storage::CollectionSchema& schema) {

@@ -29,6 +29,7 @@
 #include "vdb/storage/store.h"
 #include "vdb/storage/watermark.h"
 #include "vdb/util/mutex.h"
+#include "vdb/util/steady_time.h"
 #include "vdb/util/thread_pool.h"
 
 namespace vdb {
@@ -121,7 +122,12 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   // Leader: a change of the catalog, durable when it returns.
   Status CommitCatalog(storage::StoreBatch* batch);
   void CollectGarbage();
+  // Clock thread: sends collections that nobody has held for some time to be unloaded in the background.
+  void UnloadUnused();
+  // Publishes what is worth it and gives the memory back, unless somebody has opened the collection meanwhile.
+  void Unload(std::shared_ptr<CollectionImpl> collection);
   std::vector<std::shared_ptr<CollectionImpl>> LoadedCollections() const;
+  std::uint64_t CountLoaded() const;
   // Removes files, keys and intent.
   Status RemoveGeneration(storage::GenerationKey key);
 
@@ -146,6 +152,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   struct Entry {
     storage::CollectionSchema schema;
     std::shared_ptr<CollectionImpl> loaded;
+    std::optional<SteadyTime::TimePoint> unused_since;  // while nobody but this entry holds it
   };
   mutable Mutex catalog_mutex_;
   std::map<std::string, Entry, std::less<>> collections_ ABSL_GUARDED_BY(catalog_mutex_);

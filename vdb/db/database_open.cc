@@ -1,7 +1,6 @@
 // DatabaseImpl: open, recovery, close.
 
 #include <algorithm>
-#include <chrono>
 #include <thread>
 
 #include "vdb/db/commit_group.h"
@@ -11,13 +10,13 @@
 #include "vdb/storage/rescue.h"
 #include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
+#include "vdb/util/steady_time.h"
 #include "vdb/util/str_cat.h"
 #include "vdb/util/sync_point.h"
 
 namespace vdb {
 namespace {
 
-constexpr std::chrono::milliseconds kClockPeriod{1000};
 constexpr std::uint64_t kMinFreeBytesToOpen = std::uint64_t{8} << 20;  // and the logs and MANIFEST of the store
 constexpr std::size_t kMinMemtableBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxMemtableBytes = std::size_t{4} << 30;
@@ -139,7 +138,7 @@ Status DatabaseImpl::OpenFiles(const OpenOptions& options) {
   VDB_RETURN_IF_ERROR(FinishIntents());
   {
     MutexLock catalog(&catalog_mutex_);
-    for (const storage::CollectionSchema& schema : schemas) collections_[schema.name] = {schema, nullptr};
+    for (const storage::CollectionSchema& schema : schemas) collections_[schema.name].schema = schema;
   }
   pool_ = std::make_unique<ThreadPool>(ThreadCount(options));
   clock_thread_ = std::thread([this] { RunClock(); });
@@ -212,12 +211,14 @@ void DatabaseImpl::RunClock() {
   for (;;) {
     {
       MutexLock lock(&clock_mutex_);
-      if (!clock_stopping_) clock_wake_.WaitFor(&clock_mutex_, kClockPeriod);
+      if (!clock_stopping_) clock_wake_.WaitFor(&clock_mutex_, SteadyTime::TickPeriod());
       if (clock_stopping_) return;
     }
     if (watermark_dirty_.exchange(false, std::memory_order_relaxed)) static_cast<void>(watermark_->Sync());
     CollectGarbage();
     for (const std::shared_ptr<CollectionImpl>& collection : LoadedCollections()) collection->Tick();
+    UnloadUnused();
+    SyncPoints::Reached("clock.ticked");
   }
 }
 

@@ -91,6 +91,7 @@ DatabaseStats DatabaseImpl::Stats() {
   stats.commit_groups = queue_.groups();
   stats.commit_requests = queue_.requests();
   stats.flushes = store_->flushes();
+  stats.loaded_collections = CountLoaded();
   return stats;
 }
 

@@ -4,7 +4,6 @@
 #ifndef VDB_DB_VIEW_H_
 #define VDB_DB_VIEW_H_
 
-#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -13,10 +12,9 @@
 namespace vdb {
 
 struct View {
-  explicit View(std::shared_ptr<Generation> g) : generation(std::move(g)), made(std::chrono::steady_clock::now()) {}
+  explicit View(std::shared_ptr<Generation> g) : generation(std::move(g)) {}
 
   const std::shared_ptr<Generation> generation;
-  const std::chrono::steady_clock::time_point made;
 };
 
 // A pinned View with the clock that was loaded after it.
