@@ -11,8 +11,8 @@
 //              | [NOT] BETWEEN value AND value | [NOT] LIKE value | IS [NOT] NULL
 //              | [NOT] CONTAINS value | [NOT] CONTAINS (ANY | ALL) '(' value {, value} ')'
 //   value     := 12 | -3.5e7 | 'it''s' | TRUE | FALSE | NULL | TIMESTAMP '2024-01-02T03:04:05.25+01:00' | $1
-//   path      := name { [ '[]' ] '.' name } [ '[]' ]      name := letters, digits, _ (not a digit first) | "any
-//   ""text"""
+//   path      := $id | name { [ '[]' ] '.' name } [ '[]' ]
+//   name      := letters, digits, _ (not a digit first) | "any ""text"""
 //
 // Meaning: SQL's three-valued logic; a record matches where the whole filter is TRUE.
 //   - A missing path is NULL, as is JSON null. Comparing with NULL, or values of different types, gives NULL. IN is the
@@ -20,6 +20,7 @@
 //   - Numbers compare by value, exactly: int64, uint64 and double alike. Strings compare bytewise. FALSE < TRUE.
 //   - ISO dates in payloads are strings. Against a TIMESTAMP a string is read as an ISO 8601 time (no zone: UTC), NULL
 //     if it is none.
+//   - $id is the record's id, a string that is never NULL and no list. A payload's own key of that name is "$id".
 //   - LIKE is case-sensitive: % stands for any text, _ for one character.
 //   - Objects and arrays are not NULL ({} and [] neither), but comparing them gives NULL. A path does not look into
 //     arrays by itself: `items[].sku` is the list of the sku values of the objects in items, arrays among them
@@ -117,7 +118,7 @@ class Filter {
   Filter(std::string text);       // NOLINT(google-explicit-constructor)
   Filter(std::string_view text);  // NOLINT(google-explicit-constructor)
 
-  // path is written as in text: "author.name", "items[].sku", "\"odd name\".x".
+  // path is written as in text: "author.name", "items[].sku", "\"odd name\".x", "$id".
   static Filter Eq(std::string_view path, Value value);
   static Filter Ne(std::string_view path, Value value);
   static Filter Lt(std::string_view path, Value value);

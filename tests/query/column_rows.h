@@ -23,11 +23,15 @@ class ColumnRows : public PayloadReader {
  public:
   explicit ColumnRows(std::size_t max_paths = kMaxIndexedPaths) : index_(max_paths) {}
 
-  void Add(std::string json) {
+  // Without an id the record gets one that tells its slot.
+  void Add(std::string json, std::string id = {}) {
+    if (id.empty()) id = "row/" + std::to_string(payloads_.size());
     ParsedPayload payload;
     const Status status = parser_.Parse(json, &payload);
     ASSERT_TRUE(status.ok()) << json << ": " << status;
-    index_.Write(static_cast<std::uint32_t>(payloads_.size()), payload);
+    index_.Write(size(), payload);
+    index_.ids().Write(size(), id);
+    ids_.push_back(std::move(id));
     payloads_.push_back(std::move(json));
   }
 
@@ -39,7 +43,9 @@ class ColumnRows : public PayloadReader {
   // One letter per row: T, F, N, as the payloads say.
   std::string FromPayloads(const FilterNode& filter) const {
     std::string out;
-    for (const std::string& payload : payloads_) out += TriLetter(EvaluateFilter(filter, payload).value());
+    for (std::size_t i = 0; i < payloads_.size(); ++i) {
+      out += TriLetter(EvaluateFilter(filter, {ids_[i], payloads_[i]}).value());
+    }
     return out;
   }
 
@@ -65,6 +71,7 @@ class ColumnRows : public PayloadReader {
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(payloads_.size()); }
   const std::vector<std::string>& payloads() const { return payloads_; }
+  const std::vector<std::string>& ids() const { return ids_; }
   const FieldIndex& index() const { return index_; }
   FieldIndex& index() { return index_; }
 
@@ -72,6 +79,7 @@ class ColumnRows : public PayloadReader {
   PayloadParser parser_;
   FieldIndex index_;
   std::vector<std::string> payloads_;
+  std::vector<std::string> ids_;
 };
 
 }  // namespace vdb

@@ -70,6 +70,11 @@ TEST(FilterParser, ReadsTheWholeLanguage) {
       {"\"\" = 1", "\"\" = 1"},
       {"größe = 'ä'", "größe = 'ä'"},
       {"timestamp > 5 AND any = 1 AND all = 2", "timestamp > 5 AND any = 1 AND all = 2"},
+      {"$id='a/1'", "$id = 'a/1'"},
+      {"$id in ($1,'b') and $id like 'x%'", "$id IN ($1, 'b') AND $id LIKE 'x%'"},
+      {"NOT $id BETWEEN 'a' AND $2", "$id NOT BETWEEN 'a' AND $2"},
+      {"$id IS NOT NULL", "$id IS NOT NULL"},
+      {"\"$id\" = 1 AND a.\"$id\" = 2", "\"$id\" = 1 AND a.\"$id\" = 2"},
       {"a > TIMESTAMP '2024-01-02'", "a > TIMESTAMP '2024-01-02T00:00:00Z'"},
       {"a > timestamp '2024-01-02 03:04:05.25+01:00'", "a > TIMESTAMP '2024-01-02T02:04:05.25Z'"},
   };
@@ -119,6 +124,15 @@ TEST(FilterParser, NamesTheColumnAndWhatWasExpected) {
       {"a = $0", 5, "$1"},
       {"a = $", 5, "$1"},
       {"a = $99999999999", 5, "$1"},
+      {"a = $id", 5, "expected a value"},
+      {"$ids = 1", 1, "expected $id, the record's id, or a parameter such as $1, found $ids"},
+      {"$ID = 'a'", 1, "found $ID"},
+      {"a.$id = 1", 3, "expected a name"},
+      {"$id.x = 1", 4, "expected an operator after $id"},
+      {"$id[] CONTAINS 1", 4, "expected an operator after $id"},
+      {"$id CONTAINS 'a'", 1, "$id is one string"},
+      {"b = 1 AND $id NOT CONTAINS ANY ('a')", 11, "$id is one string"},
+      {"$id", 4, "expected an operator"},
       {"a # 1", 3, "unexpected character '#'"},
       {"a = TIMESTAMP 5", 15, "single quotes"},
       {"a = TIMESTAMP 'noon'", 15, "2024-01-02T03:04:05Z"},
@@ -199,6 +213,8 @@ TEST(Filter, BuiltInCppReadsAsText) {
       {Filter::ContainsAny("tags", {"a", "b"}), "tags CONTAINS ANY ('a', 'b')"},
       {Filter::ContainsAll("tags", {"a", "b"}), "tags CONTAINS ALL ('a', 'b')"},
       {Filter::ContainsAll("tags", {}), "TRUE"},
+      {Filter::Eq("$id", "a/1") || Filter::Like("$id", "doc/%"), "$id = 'a/1' OR $id LIKE 'doc/%'"},
+      {Filter::Ne("\"$id\"", 1), "\"$id\" != 1"},
       {Filter::IsNull("\"odd name\".x"), "\"odd name\".x IS NULL"},
       {Filter::IsNotNull("a"), "a IS NOT NULL"},
       {Filter::And({}), "TRUE"},
@@ -217,6 +233,8 @@ TEST(Filter, ErrorsComeWhenItIsUsed) {
   EXPECT_NE(BoundText(Filter::Eq("a b", 1), {}).find("path a b"), std::string::npos);
   EXPECT_NE(BoundText(Filter::Eq("items[].sku", 1) || "b = 1", {}).find("use Contains"), std::string::npos);
   EXPECT_NE(BoundText(Filter::In("", {}), {}).find("expected a field path"), std::string::npos);
+  EXPECT_NE(BoundText(Filter::Contains("$id", "a"), {}).find("$id is one string"), std::string::npos);
+  EXPECT_NE(BoundText(Filter::Eq("$id.x", "a"), {}).find("path $id.x"), std::string::npos);
   EXPECT_NE(BoundText(!Filter("a ="), {}).find("column 4"), std::string::npos);
 }
 

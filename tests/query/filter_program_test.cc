@@ -25,7 +25,7 @@ const char* Pick(Random* random, const std::array<const char*, kCount>& from) {
   return from[(*random)() % kCount];
 }
 
-constexpr std::array kPaths = {"a", "b", "c", "d", "e.f", "e.g", "h[].f", "h[].i.j", "\"odd one\"", "h"};
+constexpr std::array kPaths = {"a", "b", "c", "d", "e.f", "e.g", "h[].f", "h[].i.j", "\"odd one\"", "h", "$id"};
 constexpr std::array kNames = {"\"a\"", "\"b\"", "\"c\"", "\"d\"", "\"odd one\""};
 constexpr std::array kScalars = {"null",
                                  "true",
@@ -101,7 +101,8 @@ std::string RandomPredicate(Random* random) {
   const std::string path = Pick(random, kPaths);
   const bool list = path.find("[]") != std::string::npos;
   const std::string no = (*random)() % 4 == 0 ? " NOT" : "";
-  switch (list ? 5 + (*random)() % 4 : (*random)() % 9) {
+  const std::uint64_t scalar_kinds = path == "$id" ? 5 : 9;  // an id is no list
+  switch (list ? 5 + (*random)() % 4 : (*random)() % scalar_kinds) {
     case 0:
     case 1:
       return path + Pick(random, kOperators) + Pick(random, kLiterals);
@@ -173,7 +174,9 @@ Outcome CheckRandomFilters(ColumnRows* rows, Random* random, int filters) {
 TEST(FilterProgram, AgreesWithPayloadsFromDictionaries) {
   Random random(1);
   ColumnRows rows;
-  for (int i = 0; i < 300; ++i) rows.Add(RandomPayload(&random));
+  for (int i = 0; i < 300; ++i) {
+    rows.Add(RandomPayload(&random), i % 4 == 0 ? "x" : i % 4 == 1 ? "2024-01-02" : "u" + std::to_string(i % 10));
+  }
   const Outcome outcome = CheckRandomFilters(&rows, &random, 1'500);
   EXPECT_EQ(outcome.unknown, 0U);
   EXPECT_GT(outcome.decided, 0U);

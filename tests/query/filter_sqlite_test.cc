@@ -28,7 +28,7 @@ const std::string& Pick(Random* random, const Words& from) {
 // A path with values of one type.
 struct Field {
   std::string path;   // of the filter
-  std::string json;   // of SQLite
+  std::string json;   // of SQLite; empty: the id
   Words values;       // as JSON
   Words literals;     // as both languages write them
   bool text = false;  // LIKE may be asked
@@ -74,6 +74,7 @@ const std::vector<Field>& Fields() {
       {"flag", "$.flag", {"true", "false"}, {"TRUE", "FALSE"}},
       {"author.name", "$.author.name", Quoted(kTexts, '"'), Quoted(kTexts, '\''), true},
       {"author.\"odd name\".age", "$.author.\"odd name\".age", kIntegers, Join(kIntegers, kDoubles)},
+      {"$id", "", {}, Quoted(kTexts, '\''), true},
   };
   return kFields;
 }
@@ -202,7 +203,7 @@ Both RandomScalarPredicate(Random* random) {
   static const Words kOperators = {" = ", " != ", " <> ", " < ", " <= ", " > ", " >= "};
   static const Words kPatterns = {"'a%'", "'ab'", "'_'", "'%'", "'a_c'", "'%c'", "'日%'", "'%本%'", "'A%'", "''"};
   const Field& field = Fields()[(*random)() % Fields().size()];
-  const std::string sql = "json_extract(p, '" + field.json + "')";
+  const std::string sql = field.json.empty() ? "id" : "json_extract(p, '" + field.json + "')";
   const std::string no = OneIn(random, 3) ? " NOT" : "";
   std::string rest;
   switch ((*random)() % (field.text ? 5 : 4)) {
@@ -244,7 +245,7 @@ class Sqlite {
   Sqlite() {
     EXPECT_EQ(sqlite3_open(":memory:", &db_), SQLITE_OK);
     Run("PRAGMA case_sensitive_like = ON");
-    Run("CREATE TABLE t (p TEXT)");
+    Run("CREATE TABLE t (id TEXT, p TEXT)");
   }
   ~Sqlite() { sqlite3_close(db_); }
   Sqlite(const Sqlite&) = delete;
@@ -254,10 +255,11 @@ class Sqlite {
     ASSERT_EQ(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db_) << sql;
   }
 
-  void Insert(const std::string& payload) {
+  void Insert(const std::string& id, const std::string& payload) {
     sqlite3_stmt* statement = nullptr;
-    ASSERT_EQ(sqlite3_prepare_v2(db_, "INSERT INTO t VALUES (?)", -1, &statement, nullptr), SQLITE_OK);
-    sqlite3_bind_text(statement, 1, payload.data(), static_cast<int>(payload.size()), SQLITE_TRANSIENT);
+    ASSERT_EQ(sqlite3_prepare_v2(db_, "INSERT INTO t VALUES (?, ?)", -1, &statement, nullptr), SQLITE_OK);
+    sqlite3_bind_text(statement, 1, id.data(), static_cast<int>(id.size()), SQLITE_TRANSIENT);
+    sqlite3_bind_text(statement, 2, payload.data(), static_cast<int>(payload.size()), SQLITE_TRANSIENT);
     EXPECT_EQ(sqlite3_step(statement), SQLITE_DONE);
     sqlite3_finalize(statement);
   }
@@ -287,8 +289,10 @@ TEST(FilterAgainstSqlite, SaysTheSameInEveryRow) {
   Sqlite sqlite;
   ColumnRows rows;
   for (int i = 0; i < kRows; ++i) {
-    rows.Add(RandomPayload(&random));
-    sqlite.Insert(rows.payloads().back());
+    // Ids are unique in a collection; here some are not, so that equality has matches.
+    const std::string& id = kTexts[1 + static_cast<std::size_t>(i) % (kTexts.size() - 1)];
+    rows.Add(RandomPayload(&random), i % 3 == 0 ? id : id + std::to_string(i));
+    sqlite.Insert(rows.ids().back(), rows.payloads().back());
   }
   std::array<std::uint64_t, 256> answers{};
   for (int i = 0; i < kFilters; ++i) {

@@ -186,6 +186,37 @@ TEST(FilterValues, OddNamesNestingAndDuplicates) {
                });
 }
 
+TEST(FilterValues, IdsAreStringsBesideThePayload) {
+  ColumnRows rows;
+  for (const char* id : {"a/1", "a/2", "b/1", "B/1", "ä/1", "日本", "2024-01-02", "a%1"}) {
+    rows.Add(R"({"id":"x","$id":"y"})", id);
+  }
+  Check(rows, {
+                  {"$id = 'a/1'", "TFFFFFFF"},
+                  {"$id != 'a/1'", "FTTTTTTT"},
+                  {"NOT $id = 'a/1'", "FTTTTTTT"},
+                  {"$id = 'none'", "FFFFFFFF"},
+                  {"$id = 5", "NNNNNNNN"},
+                  {"$id != NULL", "NNNNNNNN"},
+                  {"$id IN ('a/1', 'b/1', 'none')", "TFTFFFFF"},
+                  {"$id IN ('a/1', 5)", "TNNNNNNN"},
+                  {"$id NOT IN ('a/1', 'b/1')", "FTFTTTTT"},
+                  {"$id IN ('a/1') OR $id IN ('a/1', '日本')", "TFFFFTFF"},
+                  {"$id LIKE 'a/%'", "TTFFFFFF"},
+                  {"$id LIKE '_/1'", "TFTTTFFF"},
+                  {"$id NOT LIKE '%1'", "FTFFFTTF"},
+                  {"$id BETWEEN 'a/' AND 'b/1'", "TTTFFFFF"},
+                  {"$id < 'B/2'", "FFFTFFTF"},
+                  {"$id >= 'ä'", "FFFFTTFF"},
+                  {"$id = TIMESTAMP '2024-01-02'", "NNNNNNTN"},
+                  {"$id IN (TIMESTAMP '2024-01-02', 'a/1')", "TNNNNNTN"},
+                  {"$id IS NULL", "FFFFFFFF"},
+                  {"$id IS NOT NULL", "TTTTTTTT"},
+                  {"id = 'x' AND \"$id\" = 'y' AND $id > 'a/1'", "FTTFTTFF"},
+                  {"nothing = 1 OR $id = 'b/1'", "NNTNNNNN"},
+              });
+}
+
 TEST(FilterValues, TruthTables) {
   // Rows: every pair of F, T, N under p and q.
   std::vector<std::string> payloads;
@@ -207,9 +238,9 @@ TEST(FilterValues, TruthTables) {
 
 TEST(FilterEvaluator, RefusesAPayloadThatIsNone) {
   const FilterNodePtr filter = BindFilter("a = 1", {}).value();
-  EXPECT_EQ(EvaluateFilter(*filter, "{").status().code(), StatusCode::kDataLoss);
-  EXPECT_EQ(EvaluateFilter(*filter, "[1]").status().code(), StatusCode::kDataLoss);
-  EXPECT_EQ(EvaluateFilter(*filter, "").value(), Tri::kNull);
+  EXPECT_EQ(EvaluateFilter(*filter, {"id", "{"}).status().code(), StatusCode::kDataLoss);
+  EXPECT_EQ(EvaluateFilter(*filter, {"id", "[1]"}).status().code(), StatusCode::kDataLoss);
+  EXPECT_EQ(EvaluateFilter(*filter, {"id", ""}).value(), Tri::kNull);
 }
 
 }  // namespace

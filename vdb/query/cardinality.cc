@@ -17,7 +17,7 @@ constexpr std::uint64_t kStrideSlots = std::uint64_t{1} << 16;
 Result<bool> PayloadMatches(const FilterProgram& program, std::uint32_t slot, PayloadReader& payloads,
                             std::string* payload) {
   VDB_RETURN_IF_ERROR(payloads.ReadPayload(slot, payload));
-  const Result<Tri> truth = EvaluateFilter(program.filter(), *payload);
+  const Result<Tri> truth = EvaluateFilter(program.filter(), {program.index().ids().Get(slot), *payload});
   if (!truth.ok()) {
     return Status(truth.status().code(), StrCat("record in slot ", slot, ": ", truth.status().message()));
   }

@@ -26,6 +26,9 @@ FilterNodePtr Leaf(FilterOp op, std::string_view path_text, std::vector<Value> v
     return MakeError(
         InvalidArgumentError("filter: " + path->text + " is a list; use Contains, ContainsAny or ContainsAll"));
   }
+  if (path->is_id && for_lists && op != FilterOp::kIsNull) {
+    return MakeError(InvalidArgumentError("filter: $id is one string, not a list; use Eq, In or Like"));
+  }
   std::vector<FilterOperand> operands;
   operands.reserve(values.size());
   for (Value& value : values) operands.push_back({std::move(value), 0});

@@ -190,9 +190,21 @@ Tri EvaluateContains(const FilterNode& leaf, const Found& found) {
   return result;
 }
 
-Tri EvaluateLeaf(const FilterNode& leaf, const Json& payload) {
+// A record with its payload read.
+struct ParsedRecord {
+  std::string_view id;
+  const Json& payload;
+};
+
+Tri EvaluateLeaf(const FilterNode& leaf, const ParsedRecord& record) {
+  if (leaf.path.is_id) {
+    ScalarRef id;
+    id.kind = ScalarRef::Kind::kString;
+    id.text = record.id;
+    return EvaluateScalar(leaf, id);
+  }
   Found found;
-  Walk(payload, leaf.path, 0, false, &found);
+  Walk(record.payload, leaf.path, 0, false, &found);
   if (leaf.op == FilterOp::kIsNull) {
     return TriOf(!found.present || (found.single != nullptr && found.single->is_null()));
   }
@@ -201,26 +213,26 @@ Tri EvaluateLeaf(const FilterNode& leaf, const Json& payload) {
   return found.single == nullptr ? Tri::kNull : EvaluateScalar(leaf, RefOf(*found.single));
 }
 
-Tri EvaluateNode(const FilterNode& node, const Json& payload) {
+Tri EvaluateNode(const FilterNode& node, const ParsedRecord& record) {
   switch (node.op) {
     case FilterOp::kConstant: {
       const Value& value = node.operands[0].value;
       return value.type() == Value::Type::kBool ? TriOf(value.bool_value()) : Tri::kNull;
     }
     case FilterOp::kNot:
-      return Negate(EvaluateNode(*node.children[0], payload));
+      return Negate(EvaluateNode(*node.children[0], record));
     case FilterOp::kAnd:
     case FilterOp::kOr: {
       const bool conjunction = node.op == FilterOp::kAnd;
       Tri result = TriOf(conjunction);
       for (const FilterNodePtr& child : node.children) {
-        const Tri next = EvaluateNode(*child, payload);
+        const Tri next = EvaluateNode(*child, record);
         result = conjunction ? And(result, next) : Or(result, next);
       }
       return result;
     }
     default:
-      return EvaluateLeaf(node, payload);
+      return EvaluateLeaf(node, record);
   }
 }
 
@@ -286,11 +298,11 @@ Tri EvaluateScalar(const FilterNode& leaf, const ScalarRef& value) {
   }
 }
 
-Result<Tri> EvaluateFilter(const FilterNode& filter, std::string_view payload) {
+Result<Tri> EvaluateFilter(const FilterNode& filter, const RecordText& record) {
   try {
-    const Json json = payload.empty() ? Json::object() : Json::parse(payload);
+    const Json json = record.payload.empty() ? Json::object() : Json::parse(record.payload);
     if (!json.is_object()) return DataLossError("a stored payload is not a JSON object");
-    return EvaluateNode(filter, json);
+    return EvaluateNode(filter, {record.id, json});
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {

@@ -1,4 +1,5 @@
-// A filter on one payload's text, the plain way: the oracle of the columns, and the judge where they cannot decide.
+// A filter on one record's id and payload text, the plain way: the oracle of the columns, and the judge where they
+// cannot decide.
 //
 // Thread safety: pure functions.
 #ifndef VDB_QUERY_FILTER_EVALUATOR_H_
@@ -31,9 +32,15 @@ struct ScalarRef {
 // A comparison (kEq … kGe, kIn, kBetween, kLike, kIsNull; kContainsAny compares one element, as kIn) of one value.
 Tri EvaluateScalar(const FilterNode& leaf, const ScalarRef& value);
 
-// The whole tree (bound, see BindFilter) on a payload; an empty text counts as {}. Throws std::bad_alloc.
+// What a filter looks at in one record.
+struct RecordText {
+  std::string_view id;
+  std::string_view payload;  // empty: {}
+};
+
+// The whole tree (bound, see BindFilter) on a record. Throws std::bad_alloc.
 // Errors: DataLoss - the payload is not a JSON object.
-Result<Tri> EvaluateFilter(const FilterNode& filter, std::string_view payload);
+Result<Tri> EvaluateFilter(const FilterNode& filter, const RecordText& record);
 
 // Whether text matches a LIKE pattern: % any text, _ one UTF-8 character.
 bool LikeMatches(std::string_view text, std::string_view pattern);

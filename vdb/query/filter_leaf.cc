@@ -19,18 +19,6 @@ const Dictionary& EmptyDictionary() {
   return empty;
 }
 
-Verdict VerdictOf(Tri tri) {
-  switch (tri) {
-    case Tri::kFalse:
-      return Verdict::kFalse;
-    case Tri::kTrue:
-      return Verdict::kTrue;
-    case Tri::kNull:
-      break;
-  }
-  return Verdict::kNull;
-}
-
 Verdict OfString(const FilterNode& leaf, std::string_view text) {
   ScalarRef value;
   value.kind = ScalarRef::Kind::kString;
@@ -69,6 +57,18 @@ std::uint64_t BitsOf(const T* values, unsigned count, Test test) {
 }
 
 }  // namespace
+
+Verdict VerdictOf(Tri tri) {
+  switch (tri) {
+    case Tri::kFalse:
+      return Verdict::kFalse;
+    case Tri::kTrue:
+      return Verdict::kTrue;
+    case Tri::kNull:
+      break;
+  }
+  return Verdict::kNull;
+}
 
 CellPredicate::CellPredicate(const FilterNode& leaf, const Dictionary& dictionary) {
   constant_.fill(Verdict::kUnknown);

@@ -10,10 +10,13 @@
 #include <vector>
 
 #include "vdb/fields/field_index.h"
+#include "vdb/query/filter_evaluator.h"
 #include "vdb/query/filter_program.h"
 #include "vdb/query/filter_tree.h"
 
 namespace vdb {
+
+Verdict VerdictOf(Tri tri);
 
 // Truth of 64 slots; a bit set in none is unknown.
 struct TriWord {

@@ -46,7 +46,7 @@ Status FilterLexer::Next(Token* token) {
   if (at_ == text_.size()) return OkStatus();
   const char c = text_[at_];
   if (c == '"' || c == '\'') return ReadQuoted(c, token);
-  if (c == '$') return ReadParameter(token);
+  if (c == '$') return ReadDollar(token);
   const bool sign = (c == '-' || c == '+') && at_ + 1 < text_.size();
   const std::size_t after = sign ? at_ + 1 : at_;
   const bool point = text_[after] == '.' && after + 1 < text_.size() && IsDigit(text_[after + 1]);
@@ -126,6 +126,18 @@ Status FilterLexer::ReadNumber(Token* token) {
                              StrCat("expected a number in the range of a double, found ", token->text.substr(0, 64)));
   }
   return OkStatus();
+}
+
+Status FilterLexer::ReadDollar(Token* token) {
+  if (at_ + 1 == text_.size() || !IsPlainNameStart(text_[at_ + 1])) return ReadParameter(token);
+  std::size_t end = at_ + 1;
+  while (end < text_.size() && IsPlainNameChar(text_[end])) ++end;
+  token->kind = TokenKind::kRecordId;
+  token->text = text_.substr(at_, end - at_);
+  at_ = end;
+  if (token->text == "$id") return OkStatus();
+  return FilterSyntaxError(token->column, StrCat("expected $id, the record's id, or a parameter such as $1, found ",
+                                                 token->text.substr(0, 64)));
 }
 
 Status FilterLexer::ReadParameter(Token* token) {

@@ -21,6 +21,7 @@ enum class TokenKind : std::uint8_t {
   kString,      // '…'; string without quotes
   kNumber,      // value
   kParameter,   // $n; number
+  kRecordId,    // $id
   kSymbol,      // = == != <> < <= > >= ( ) , . [ ]
 };
 
@@ -43,6 +44,7 @@ class FilterLexer {
  private:
   Status ReadQuoted(char quote, Token* token);
   Status ReadNumber(Token* token);
+  Status ReadDollar(Token* token);
   Status ReadParameter(Token* token);
   Status ReadSymbol(Token* token);
 

@@ -143,6 +143,13 @@ class Parser {
   }
 
   Status ParsePath(FieldPath* path) {
+    if (token_.kind == TokenKind::kRecordId) {
+      path->text = token_.text;
+      path->is_id = true;
+      VDB_RETURN_IF_ERROR(Advance());
+      if (AtSymbol(".") || AtSymbol("[")) return Expected("an operator after $id, which is one string");
+      return OkStatus();
+    }
     for (bool first = true;; first = false) {
       FieldPath::Step step;
       VDB_RETURN_IF_ERROR(ParseName(first, &step.name));
@@ -195,6 +202,7 @@ class Parser {
   Result<FilterNodePtr> ParseWordPredicate(FieldPath path, std::size_t path_column) {
     std::vector<FilterOperand> operands;
     if (AtWord("CONTAINS")) {
+      if (path.is_id) return FilterSyntaxError(path_column, "expected a path to a list, but $id is one string");
       VDB_RETURN_IF_ERROR(Advance());
       FilterOp op = FilterOp::kContainsAny;
       if (AtWord("ANY") || AtWord("ALL")) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "vdb/query/filter_id_leaf.h"
 #include "vdb/query/filter_leaf.h"
 #include "vdb/util/status_macros.h"
 
@@ -44,12 +45,13 @@ std::uint64_t LowBits(std::uint64_t count) {
 }  // namespace
 
 // An inner node is an AND of its children or, with `disjunction`, the negation of the AND of their negations. A leaf
-// tests a column. Neither: a constant.
+// tests a column or the ids. None of these: a constant.
 struct FilterProgram::Node {
   bool negated = false;
   bool disjunction = false;
   Verdict constant = Verdict::kTrue;
   std::unique_ptr<FilterLeaf> leaf;
+  std::unique_ptr<IdLeaf> id_leaf;
   const std::string* path = nullptr;  // the leaf's
   std::vector<std::unique_ptr<Node>> children;
 
@@ -82,11 +84,24 @@ struct FilterProgram::Node {
         }
         break;
       default:
+        if (filter.path.is_id) {
+          node->id_leaf = std::make_unique<IdLeaf>(filter, index);
+          break;
+        }
         node->leaf = std::make_unique<FilterLeaf>(filter, index);
         node->path = &filter.path.text;
         break;
     }
     return node;
+  }
+
+  // Of a node without children.
+  TriWord EvaluateWord(std::uint64_t first, unsigned count) const {
+    if (leaf != nullptr) return leaf->Evaluate(first, count);
+    if (id_leaf != nullptr) return id_leaf->Evaluate(first, count);
+    TriWord word;
+    word.Add(constant, LowBits(count));
+    return word;
   }
 
   // Slots [first, end), at most a block.
@@ -96,10 +111,8 @@ struct FilterProgram::Node {
       for (unsigned w = 0; w < words; ++w) {
         const std::uint64_t at = first + w * 64;
         const auto count = static_cast<unsigned>(std::min<std::uint64_t>(64, end - at));
-        TriWord& word = (*out)[w];
-        word = leaf != nullptr ? leaf->Evaluate(at, count) : TriWord{};
-        if (leaf == nullptr) word.Add(constant, LowBits(count));
-        if (negated) Negate(&word);
+        (*out)[w] = EvaluateWord(at, count);
+        if (negated) Negate(&(*out)[w]);
       }
       return;
     }
@@ -122,6 +135,7 @@ struct FilterProgram::Node {
   Verdict EvaluateSlot(std::uint32_t slot) const {
     Verdict result = constant;
     if (leaf != nullptr) result = leaf->EvaluateSlot(slot);
+    if (id_leaf != nullptr) result = id_leaf->EvaluateSlot(slot);
     for (const auto& child : children) {
       const Verdict verdict = child->EvaluateSlot(slot);
       result = AndOf(result, disjunction ? NotOf(verdict) : verdict);
@@ -137,7 +151,7 @@ struct FilterProgram::Node {
 };
 
 FilterProgram::FilterProgram(FilterNodePtr filter, const FieldIndex& index)
-    : filter_(std::move(filter)), root_(Node::Make(*filter_, index)) {}
+    : filter_(std::move(filter)), index_(&index), root_(Node::Make(*filter_, index)) {}
 FilterProgram::FilterProgram(FilterProgram&&) noexcept = default;
 FilterProgram& FilterProgram::operator=(FilterProgram&&) noexcept = default;
 FilterProgram::~FilterProgram() = default;

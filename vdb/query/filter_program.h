@@ -53,6 +53,7 @@ class FilterProgram {
   // The filter is TRUE everywhere.
   bool matches_all() const;
   const FilterNode& filter() const { return *filter_; }
+  const FieldIndex& index() const { return *index_; }
 
   // Paths of the filter of which some rows must be read from their payloads (hashed strings, no column, long lists):
   // what Explain reports.
@@ -63,6 +64,7 @@ class FilterProgram {
   FilterProgram(FilterNodePtr filter, const FieldIndex& index);
 
   FilterNodePtr filter_;
+  const FieldIndex* index_;
   std::unique_ptr<Node> root_;
 };
 

@@ -38,7 +38,7 @@ enum class FilterOp : std::uint8_t {
   kError,  // built wrongly: status says how
 };
 
-// A path through a payload.
+// A path through a payload, or the record's id.
 struct FieldPath {
   struct Step {
     std::string name;
@@ -47,6 +47,7 @@ struct FieldPath {
   std::vector<Step> steps;
   std::string text;      // canonical; the name of the column
   bool is_list = false;  // goes through an array, or ends in []: never a scalar
+  bool is_id = false;    // $id: no steps
 
   // Reads a path; the whole of text must be one.
   static Result<FieldPath> Parse(std::string_view text);
