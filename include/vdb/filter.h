@@ -8,7 +8,7 @@
 //   filter    := and { OR and }          and := not { AND not }         not := { NOT } primary
 //   primary   := '(' filter ')' | TRUE | FALSE | NULL | path predicate
 //   predicate := ( = | == | != | <> | < | <= | > | >= ) value | [NOT] IN '(' value {, value} ')'
-//              | [NOT] BETWEEN value AND value | [NOT] LIKE value | IS [NOT] NULL
+//              | [NOT] BETWEEN value AND value | [NOT] (LIKE | ILIKE) value | IS [NOT] NULL
 //              | [NOT] CONTAINS value | [NOT] CONTAINS (ANY | ALL) '(' value {, value} ')'
 //   value     := 12 | -3.5e7 | 'it''s' | TRUE | FALSE | NULL | TIMESTAMP '2024-01-02T03:04:05.25+01:00' | $1
 //   path      := $id | name { [ '[]' ] '.' name } [ '[]' ]
@@ -21,7 +21,8 @@
 //   - ISO dates in payloads are strings. Against a TIMESTAMP a string is read as an ISO 8601 time (no zone: UTC), NULL
 //     if it is none.
 //   - $id is the record's id, a string that is never NULL and no list. A payload's own key of that name is "$id".
-//   - LIKE is case-sensitive: % stands for any text, _ for one character.
+//   - LIKE is case-sensitive: % stands for any text, _ for one character. ILIKE folds the case of both sides first, by
+//     Unicode's simple case folding (Ä = ä, Σ = σ = ς, ẞ = ß but not ss); it does not normalise.
 //   - Objects and arrays are not NULL ({} and [] neither), but comparing them gives NULL. A path does not look into
 //     arrays by itself: `items[].sku` is the list of the sku values of the objects in items, arrays among them
 //     flattened by one level; missing if no object has one. `tags[]` is `tags`.
@@ -129,6 +130,7 @@ class Filter {
   static Filter NotIn(std::string_view path, std::vector<Value> values);  // no values: TRUE
   static Filter Between(std::string_view path, Value low, Value high);    // both included
   static Filter Like(std::string_view path, std::string_view pattern);
+  static Filter ILike(std::string_view path, std::string_view pattern);
   static Filter Contains(std::string_view path, Value value);
   static Filter ContainsAny(std::string_view path, std::vector<Value> values);  // no values: FALSE
   static Filter ContainsAll(std::string_view path, std::vector<Value> values);  // no values: TRUE

@@ -59,7 +59,7 @@ constexpr std::array kLiterals = {"NULL",
                                   "'u5'",
                                   "'u9'"};
 constexpr std::array kOperators = {" = ", " != ", " < ", " <= ", " > ", " >= "};
-constexpr std::array kPatterns = {"'x%'", "'%5'", "'2024-__-%'", "'%'", "''"};
+constexpr std::array kPatterns = {"'x%'", "'%X%'", "'U_'", "'%5'", "'2024-__-%'", "'%'", "''"};
 
 std::string RandomValue(Random* random, int depth) {
   const std::uint64_t kind = (*random)() % 12;
@@ -111,7 +111,7 @@ std::string RandomPredicate(Random* random) {
     case 3:
       return path + no + " BETWEEN " + Pick(random, kLiterals) + " AND " + Pick(random, kLiterals);
     case 4:
-      return path + no + " LIKE " + Pick(random, kPatterns);
+      return path + no + ((*random)() % 2 == 0 ? " LIKE " : " ILIKE ") + Pick(random, kPatterns);
     case 5:
       return path + no + " CONTAINS " + Pick(random, kLiterals);
     case 6:

@@ -201,12 +201,13 @@ Both RandomListPredicate(Random* random) {
 
 Both RandomScalarPredicate(Random* random) {
   static const Words kOperators = {" = ", " != ", " <> ", " < ", " <= ", " > ", " >= "};
-  static const Words kPatterns = {"'a%'", "'ab'", "'_'", "'%'", "'a_c'", "'%c'", "'日%'", "'%本%'", "'A%'", "''"};
+  static const Words kPatterns = {"'a%'",   "'ab'", "'_'", "'%'",   "'a_c'", "'%c'",  "'日%'",
+                                  "'%本%'", "'A%'", "''",  "'%b%'", "'%ab'", "'%_c'", "'X%'"};
   const Field& field = Fields()[(*random)() % Fields().size()];
   const std::string sql = field.json.empty() ? "id" : "json_extract(p, '" + field.json + "')";
   const std::string no = OneIn(random, 3) ? " NOT" : "";
   std::string rest;
-  switch ((*random)() % (field.text ? 5 : 4)) {
+  switch ((*random)() % (field.text ? 6 : 4)) {
     case 0:
       rest = Pick(random, kOperators) + Literal(random, field.literals);
       break;
@@ -223,9 +224,14 @@ Both RandomScalarPredicate(Random* random) {
     case 3:
       rest = " IS" + no + " NULL";
       break;
-    default:
+    case 4:
       rest = no + " LIKE " + Pick(random, kPatterns);
       break;
+    default: {
+      // SQLite's lower() folds ASCII; no text here has a capital beyond it.
+      const std::string pattern = Pick(random, kPatterns);
+      return {field.path + no + " ILIKE " + pattern, "(lower(" + sql + ")" + no + " LIKE lower(" + pattern + "))"};
+    }
   }
   return {field.path + rest, "(" + sql + rest + ")"};
 }

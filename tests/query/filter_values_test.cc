@@ -131,6 +131,47 @@ TEST(FilterValues, StringsCompareBytewiseAndLikeByCharacter) {
                });
 }
 
+TEST(FilterValues, LikeFindsTextInTheMiddleAndAtTheEnd) {
+  const std::unique_ptr<ColumnRows> rows(
+      MakeRows({R"({"v":"grün"})", R"({"v":"ein grüner Baum"})", R"({"v":"GRÜN"})", R"({"v":"gr\u00fcgrün"})",
+                R"({"v":"日本語の本"})", R"({"v":"𐐀x𐐨"})", R"({"v":5})", R"({"v":null})"}));
+  Check(*rows,
+        {
+            {"v LIKE '%grün%'", "TTFTFFNN"},     {"v LIKE '%grün'", "TFFTFFNN"},     {"v LIKE '%ü%'", "TTFTFFNN"},
+            {"v LIKE '%ün'", "TFFTFFNN"},        {"v LIKE '%r_n'", "TFFTFFNN"},      {"v LIKE '%本'", "FFFFTFNN"},
+            {"v LIKE '%本%本'", "FFFFTFNN"},     {"v LIKE '%本_の%'", "FFFFTFNN"},   {"v LIKE '%語本'", "FFFFFFNN"},
+            {"v LIKE '%_𐐨'", "FFFFFTNN"},        {"v LIKE '___'", "FFFFFTNN"},       {"v LIKE '%%'", "TTTTTTNN"},
+            {"v NOT LIKE '%grün%'", "FFTFTTNN"}, {"v ILIKE '%GRÜN%'", "TTTTFFNN"},   {"v ILIKE '%Ün'", "TFTTFFNN"},
+            {"v ILIKE 'gr_n'", "TFTFFFNN"},      {"v NOT ILIKE 'grün'", "FTFTTTNN"}, {"v ILIKE '𐐨X𐐀'", "FFFFFTNN"},
+            {"v ILIKE '%本'", "FFFFTFNN"},       {"v ILIKE ''", "FFFFFFNN"},
+        });
+}
+
+TEST(FilterValues, ILikeFoldsBothSides) {
+  ColumnRows rows;
+  for (const char* text : {"Straße", "STRASSE", "straẞe", "\u212Aelvin", "ΟΔΟΣ", "odos", "İ"}) {
+    rows.Add("{\"v\":\"" + std::string(text) + "\"}", text);
+  }
+  for (const std::string path : {"v", "$id"}) {
+    const auto check = [&](const std::string& rest, const char* expected) {
+      Check(rows, {{(path + rest).c_str(), expected}});
+    };
+    check(" ILIKE 'strasse'", "FTFFFFF");
+    check(" ILIKE 'STRAßE'", "TFTFFFF");
+    check(" ILIKE '%ẞ_'", "TFTFFFF");
+    check(" ILIKE 'KELVIN'", "FFFTFFF");
+    check(" ILIKE 'οδος'", "FFFFTFF");  // a final sigma
+    check(" ILIKE 'i'", "FFFFFFF");
+    check(" ILIKE 'İ'", "FFFFFFT");
+    check(" LIKE 'straße'", "FFFFFFF");
+  }
+  // A pattern that is bound is folded, too; one that is no string makes the predicate NULL.
+  EXPECT_EQ(rows.FromColumns(BindFilter("v ILIKE $1", std::vector<Value>{"oDoS"}).value()), "FFFFFTF");
+  EXPECT_EQ(rows.FromColumns(BindFilter("v ILIKE $1", std::vector<Value>{5}).value()), "NNNNNNN");
+  EXPECT_EQ(rows.FromPayloads(*BindFilter("v ILIKE $1", std::vector<Value>{5}).value()), "NNNNNNN");
+  EXPECT_EQ(rows.FromColumns(BindFilter(Filter::ILike("v", "%STR%"), {}).value()), "TTTFFFF");
+}
+
 TEST(FilterValues, TimesAreReadFromStrings) {
   const std::unique_ptr<ColumnRows> rows(
       MakeRows({R"({"v":"2024-01-01"})", R"({"v":"2024-01-01T00:00:00+00:00"})", R"({"v":"2024-01-01T01:00:00+02:00"})",

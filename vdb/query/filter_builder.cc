@@ -124,6 +124,9 @@ Filter Filter::Between(std::string_view path, Value low, Value high) {
 Filter Filter::Like(std::string_view path, std::string_view pattern) {
   return One(FilterOp::kLike, path, pattern);
 }
+Filter Filter::ILike(std::string_view path, std::string_view pattern) {
+  return One(FilterOp::kILike, path, pattern);
+}
 Filter Filter::Contains(std::string_view path, Value value) {
   return One(FilterOp::kContainsAny, path, std::move(value));
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "vdb/query/case_fold.h"
 #include "vdb/util/str_cat.h"
 
 namespace vdb {
@@ -289,10 +290,15 @@ Tri EvaluateScalar(const FilterNode& leaf, const ScalarRef& value) {
       return And(EvaluateComparison(FilterOp::kGe, value, leaf.operands[0].value),
                  EvaluateComparison(FilterOp::kLe, value, leaf.operands[1].value));
     case FilterOp::kLike:
+    case FilterOp::kILike: {
       if (value.kind != ScalarRef::Kind::kString || leaf.operands[0].value.type() != Value::Type::kString) {
         return Tri::kNull;
       }
-      return TriOf(LikeMatches(value.text, leaf.operands[0].value.string_value()));
+      if (leaf.op == FilterOp::kLike) return TriOf(LikeMatches(value.text, leaf.operands[0].value.string_value()));
+      std::string folded;
+      FoldCase(value.text, &folded);
+      return TriOf(LikeMatches(folded, leaf.folded));
+    }
     default:
       return EvaluateComparison(leaf.op, value, leaf.operands[0].value);
   }

@@ -29,7 +29,8 @@ struct ScalarRef {
   std::string_view text;
 };
 
-// A comparison (kEq … kGe, kIn, kBetween, kLike, kIsNull; kContainsAny compares one element, as kIn) of one value.
+// A comparison (kEq … kGe, kIn, kBetween, kLike, kILike, kIsNull; kContainsAny compares one element, as kIn) of one
+// value.
 Tri EvaluateScalar(const FilterNode& leaf, const ScalarRef& value);
 
 // What a filter looks at in one record.

@@ -64,6 +64,8 @@ class Parser {
   bool AtWord(std::string_view keyword) const {
     return token_.kind == TokenKind::kWord && IsKeyword(token_.text, keyword);
   }
+  // ILIKE is no reserved word: a path may be called so.
+  bool AtLike() const { return AtWord("LIKE") || AtWord("ILIKE"); }
   bool AtSymbol(std::string_view symbol) const { return token_.kind == TokenKind::kSymbol && token_.text == symbol; }
   Status TakeSymbol(std::string_view symbol) {
     if (!AtSymbol(symbol)) return Expected(StrCat("'", symbol, "'"));
@@ -190,8 +192,8 @@ class Parser {
     if (AtWord("NOT")) {
       negated = true;
       VDB_RETURN_IF_ERROR(Advance());
-      if (!AtWord("IN") && !AtWord("BETWEEN") && !AtWord("LIKE") && !AtWord("CONTAINS")) {
-        return Expected("IN, BETWEEN, LIKE or CONTAINS after NOT");
+      if (!AtWord("IN") && !AtWord("BETWEEN") && !AtLike() && !AtWord("CONTAINS")) {
+        return Expected("IN, BETWEEN, LIKE, ILIKE or CONTAINS after NOT");
       }
     }
     Result<FilterNodePtr> leaf = ParseWordPredicate(std::move(path), path_column);
@@ -215,8 +217,8 @@ class Parser {
       }
       return MakeLeaf(op, std::move(path), std::move(operands));
     }
-    if (!AtWord("IN") && !AtWord("BETWEEN") && !AtWord("LIKE")) {
-      return Expected("an operator (=, !=, <, <=, >, >=, IN, BETWEEN, LIKE, CONTAINS, IS NULL) after the path");
+    if (!AtWord("IN") && !AtWord("BETWEEN") && !AtLike()) {
+      return Expected("an operator (=, !=, <, <=, >, >=, IN, BETWEEN, LIKE, ILIKE, CONTAINS, IS NULL) after the path");
     }
     VDB_RETURN_IF_ERROR(CheckScalar(path, path_column));
     if (AtWord("IN")) {
@@ -224,14 +226,16 @@ class Parser {
       VDB_RETURN_IF_ERROR(ParseValueList(&operands));
       return MakeLeaf(FilterOp::kIn, std::move(path), std::move(operands));
     }
-    if (AtWord("LIKE")) {
+    if (AtLike()) {
+      const FilterOp op = AtWord("LIKE") ? FilterOp::kLike : FilterOp::kILike;
       VDB_RETURN_IF_ERROR(Advance());
       if (token_.kind != TokenKind::kString && token_.kind != TokenKind::kParameter) {
-        return Expected("a pattern in single quotes after LIKE");
+        return Expected(op == FilterOp::kLike ? "a pattern in single quotes after LIKE"
+                                              : "a pattern in single quotes after ILIKE");
       }
       operands.resize(1);
       VDB_RETURN_IF_ERROR(ParseValue(&operands[0]));
-      return MakeLeaf(FilterOp::kLike, std::move(path), std::move(operands));
+      return MakeLeaf(op, std::move(path), std::move(operands));
     }
     VDB_RETURN_IF_ERROR(Advance());
     operands.resize(2);

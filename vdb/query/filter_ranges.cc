@@ -84,7 +84,7 @@ std::optional<NumberRanges> MakeRanges(const FilterNode& leaf, ToNumber to_numbe
     if (!low.has_value() && !high.has_value()) return std::nullopt;
     return BetweenRanges(low, high);
   }
-  if (leaf.op == FilterOp::kLike) return std::nullopt;
+  if (leaf.op == FilterOp::kLike || leaf.op == FilterOp::kILike) return std::nullopt;
   NumberRanges out;
   bool others = false;
   for (const FilterOperand& operand : leaf.operands) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "vdb/fields/field_path.h"
+#include "vdb/query/case_fold.h"
 #include "vdb/query/filter_parser.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
@@ -89,6 +90,8 @@ std::string LeafText(const FilterNode& node, bool negated) {
       return StrCat(path, " ", no, "BETWEEN ", OperandText(node.operands[0]), " AND ", OperandText(node.operands[1]));
     case FilterOp::kLike:
       return StrCat(path, " ", no, "LIKE ", OperandText(node.operands[0]));
+    case FilterOp::kILike:
+      return StrCat(path, " ", no, "ILIKE ", OperandText(node.operands[0]));
     case FilterOp::kContainsAny:
       if (node.operands.size() == 1) return StrCat(path, " ", no, "CONTAINS ", OperandText(node.operands[0]));
       return StrCat(path, " ", no, "CONTAINS ANY ", ListText(node.operands));
@@ -121,6 +124,9 @@ Result<FilterNodePtr> Substitute(const FilterNodePtr& node, std::span<const Valu
       operand.parameter = 0;
     }
     VDB_RETURN_IF_ERROR(CheckValue(operand.value));
+  }
+  if (copy->op == FilterOp::kILike && copy->operands[0].value.type() == Value::Type::kString) {
+    FoldCase(copy->operands[0].value.string_value(), &copy->folded);
   }
   return FilterNodePtr(std::move(copy));
 }

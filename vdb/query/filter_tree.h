@@ -32,6 +32,7 @@ enum class FilterOp : std::uint8_t {
   kIn,
   kBetween,  // operands: low, high
   kLike,
+  kILike,        // LIKE without regard to case
   kContainsAny,  // one operand: CONTAINS
   kContainsAll,
   kIsNull,
@@ -69,6 +70,7 @@ struct FilterNode {
   std::uint32_t depth = 0;  // levels of parentheses that its text needs
   std::uint64_t size = 1;   // predicates below it, counted once per use
   Status status;            // kError
+  std::string folded;       // kILike, once bound: the pattern, case folded
 };
 using FilterNodePtr = std::shared_ptr<const FilterNode>;
 
