@@ -7,9 +7,10 @@
 // Grammar (keywords in any case):
 //   filter    := and { OR and }          and := not { AND not }         not := { NOT } primary
 //   primary   := '(' filter ')' | TRUE | FALSE | NULL | path predicate
-//   predicate := ( = | == | != | <> | < | <= | > | >= ) value | [NOT] IN '(' value {, value} ')'
+//   predicate := ( = | == | != | <> | < | <= | > | >= ) value | [NOT] IN list
 //              | [NOT] BETWEEN value AND value | [NOT] (LIKE | ILIKE) value | IS [NOT] NULL
-//              | [NOT] CONTAINS value | [NOT] CONTAINS (ANY | ALL) '(' value {, value} ')'
+//              | [NOT] CONTAINS value | [NOT] CONTAINS (ANY | ALL) list
+//   list      := '(' value {, value} ')' | $1                 a parameter bound to a list, which may be empty
 //   value     := 12 | -3.5e7 | 'it''s' | TRUE | FALSE | NULL | TIMESTAMP '2024-01-02T03:04:05.25+01:00' | $1
 //   path      := $id | name { [ '[]' ] '.' name } [ '[]' ]
 //   name      := letters, digits, _ (not a digit first) | "any ""text"""
@@ -60,11 +61,12 @@ struct Timestamp {
   friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
 };
 
-// One value to compare with: NULL, bool, integer, double, string or Timestamp.
+// One value to compare with: NULL, bool, integer, double, string or Timestamp; or, bound to a parameter after IN,
+// CONTAINS ANY or CONTAINS ALL, a list of such values. Copies of a list share it.
 class Value {
  public:
   // kUint64 holds only values above the largest int64.
-  enum class Type : std::uint8_t { kNull, kBool, kInt64, kUint64, kDouble, kString, kTimestamp };
+  enum class Type : std::uint8_t { kNull, kBool, kInt64, kUint64, kDouble, kString, kTimestamp, kList };
 
   Value() = default;        // NULL
   Value(std::nullptr_t) {}  // NOLINT(google-explicit-constructor)
@@ -85,6 +87,9 @@ class Value {
   Value(std::string_view value) : data_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
   Value(Timestamp value) : data_(value) {}                      // NOLINT(google-explicit-constructor)
 
+  // A list, also an empty one. Values in it must not be lists: the filter that it is bound to says so.
+  static Value List(std::vector<Value> values);
+
   Type type() const { return static_cast<Type>(data_.index()); }
   bool is_null() const { return type() == Type::kNull; }
   bool is_number() const { return type() >= Type::kInt64 && type() <= Type::kDouble; }
@@ -96,14 +101,21 @@ class Value {
   double double_value() const { return std::get<double>(data_); }
   const std::string& string_value() const { return std::get<std::string>(data_); }
   Timestamp timestamp_value() const { return std::get<Timestamp>(data_); }
+  const std::vector<Value>& list_value() const { return *std::get<SharedList>(data_).values; }
 
-  // As a filter's text writes it: 'it''s', 2.5, TIMESTAMP '2024-01-02T00:00:00Z'.
+  // As a filter's text writes it: 'it''s', 2.5, TIMESTAMP '2024-01-02T00:00:00Z', (1, 'x').
   std::string ToString() const;
 
   friend bool operator==(const Value&, const Value&) = default;
 
  private:
-  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Timestamp> data_;
+  struct SharedList {
+    std::shared_ptr<const std::vector<Value>> values;
+
+    friend bool operator==(const SharedList& a, const SharedList& b) { return *a.values == *b.values; }
+  };
+
+  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Timestamp, SharedList> data_;
 };
 
 struct FilterNode;  // vdb/query/filter_tree.h

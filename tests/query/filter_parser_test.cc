@@ -54,6 +54,9 @@ TEST(FilterParser, ReadsTheWholeLanguage) {
       {"a CONTAINS ANY ('x', 2)", "a CONTAINS ANY ('x', 2)"},
       {"a CONTAINS ANY ('x')", "a CONTAINS 'x'"},
       {"a not contains all (1, 2)", "a NOT CONTAINS ALL (1, 2)"},
+      {"a in $1 AND a not in $2", "a IN $1 AND a NOT IN $2"},
+      {"a contains any $1 OR a CONTAINS ALL $2", "a CONTAINS ANY $1 OR a CONTAINS ALL $2"},
+      {"a IN ($1) AND a CONTAINS ANY ($2)", "a IN ($1) AND a CONTAINS $2"},
       {"a IS NULL", "a IS NULL"},
       {"a is not null", "a IS NOT NULL"},
       {"NOT a = 1", "NOT a = 1"},
@@ -104,7 +107,9 @@ TEST(FilterParser, NamesTheColumnAndWhatWasExpected) {
       {"a = 1 b = 2", 7, "expected AND, OR or the end, found b"},
       {"(a = 1", 7, "expected AND, OR or ')', found the end"},
       {"a = 1)", 6, "expected AND, OR or the end, found )"},
-      {"a IN 1", 6, "expected '('"},
+      {"a IN 1", 6, "expected '(' or a parameter that is bound to a list, found 1"},
+      {"a CONTAINS ANY 'x'", 16, "expected '(' or a parameter that is bound to a list"},
+      {"a IN $1, $2", 8, "expected AND, OR or the end"},
       {"a IN ()", 7, "expected a value"},
       {"a IN (1 2)", 9, "expected ',' or ')'"},
       {"a NOT = 1", 7, "expected IN, BETWEEN, LIKE, ILIKE or CONTAINS"},
@@ -189,12 +194,61 @@ TEST(BindFilter, PutsValuesInPlaceOfParameters) {
   EXPECT_EQ(BoundText(Filter(), {}), "TRUE");
 }
 
+TEST(BindFilter, PutsListsInPlaceOfTheirParameters) {
+  EXPECT_EQ(BoundText("a IN $1", {Value::List({1, "x", nullptr})}), "a IN (1, 'x', NULL)");
+  EXPECT_EQ(BoundText("a NOT IN $1 AND $id IN $1", {Value::List({"x"})}), "a NOT IN ('x') AND $id IN ('x')");
+  EXPECT_EQ(BoundText("t CONTAINS ANY $2 OR t CONTAINS ALL $1", {Value::List({1, 2}), Value::List({"x"})}),
+            "t CONTAINS 'x' OR t CONTAINS ALL (1, 2)");
+  EXPECT_EQ(BoundText("a IN $1", {Value::List({})}), "FALSE");
+  EXPECT_EQ(BoundText("a NOT IN $1", {Value::List({})}), "NOT FALSE");
+  EXPECT_EQ(BoundText("t CONTAINS ANY $1", {Value::List({})}), "FALSE");
+  EXPECT_EQ(BoundText("t CONTAINS ALL $1", {Value::List({})}), "TRUE");
+  EXPECT_EQ(BoundText("a IN $1", {Value::List({Timestamp{0}})}), "a IN (TIMESTAMP '1970-01-01T00:00:00Z')");
+  EXPECT_EQ(BoundText(Filter("a IN $1") && Filter::Eq("b", 1), {Value::List({1})}), "a IN (1) AND b = 1");
+}
+
+TEST(BindFilter, NamesTheParameterOfABadList) {
+  constexpr const char* kOneValue = "is bound to a list; wanted one value";
+  for (const char* text : {"a = $2", "a IN ($2)", "a IN (1, $2)", "a BETWEEN 1 AND $2", "a LIKE $2", "t CONTAINS $2",
+                           "t CONTAINS ANY ($2)"}) {
+    EXPECT_NE(BoundText(std::string(text) + " AND b = $1", {1, Value::List({1})}).find(std::string("$2 ") + kOneValue),
+              std::string::npos)
+        << text;
+  }
+  EXPECT_NE(BoundText("a.b IN $1", {"x"}).find("$1 stands for a list in a.b IN, but is bound to 'x'"),
+            std::string::npos);
+  EXPECT_NE(BoundText("t CONTAINS ALL $1", {nullptr}).find("$1 stands for a list in t CONTAINS, but is bound to NULL"),
+            std::string::npos);
+  EXPECT_NE(
+      BoundText("a IN $1", {Value::List({1, Value::List({2})})}).find("$1, value 1 of its list: a list in a list"),
+      std::string::npos);
+  EXPECT_NE(BoundText("a IN $1", {Value::List({std::numeric_limits<double>::infinity()})}).find("$1, value 0"),
+            std::string::npos);
+  EXPECT_NE(BoundText("a IN $2", {Value::List({})}).find("uses $2, but 1 values are bound"), std::string::npos);
+  EXPECT_NE(BoundText("a IN $1", {Value::List({}), 5}).find("does not use $2"), std::string::npos);
+  EXPECT_NE(BoundText(Filter::Eq("a", Value::List({1})), {}).find("filter compares with a list"), std::string::npos);
+  EXPECT_NE(BoundText(Filter::In("a", {Value::List({1})}), {}).find("filter compares with a list"), std::string::npos);
+}
+
+TEST(Value, ListsCompareByTheirValuesAndPrintAsLists) {
+  const Value list = Value::List({1, "it's", nullptr, 2.0});
+  const Value copy = list;  // NOLINT(performance-unnecessary-copy-initialization)
+  EXPECT_EQ(&copy.list_value(), &list.list_value());
+  EXPECT_EQ(list.type(), Value::Type::kList);
+  EXPECT_EQ(list, Value::List({1, "it's", nullptr, 2.0}));
+  EXPECT_NE(list, Value::List({1}));
+  EXPECT_NE(list, Value(1));
+  EXPECT_EQ(list.ToString(), "(1, 'it''s', NULL, 2.0)");
+  EXPECT_EQ(Value::List({}).ToString(), "()");
+}
+
 TEST(BindFilter, RefusesWhatDoesNotFit) {
   EXPECT_NE(BoundText("a = $2", {"x"}).find("uses $2, but 1 values are bound"), std::string::npos);
   EXPECT_NE(BoundText("a = $2", {"x", "y"}).find("does not use $1"), std::string::npos);
   EXPECT_NE(BoundText(Filter(), {1}).find("does not use $1"), std::string::npos);
   for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-    EXPECT_NE(BoundText("a = $1", {bad}).find("not finite"), std::string::npos);
+    EXPECT_NE(BoundText("a = $1", {bad}).find("$1: filter compares with a number that is not finite"),
+              std::string::npos);
     EXPECT_NE(BoundText(Filter::Lt("a", bad), {}).find("not finite"), std::string::npos);
   }
   EXPECT_NE(BoundText("a = $1", {Timestamp{std::numeric_limits<std::int64_t>::max()}}).find("years"),

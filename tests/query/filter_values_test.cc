@@ -211,6 +211,47 @@ TEST(FilterValues, ListsFollowAny) {
                });
 }
 
+// Lists bound to parameters mean what lists in the text mean; long ones are looked up another way.
+TEST(FilterValues, BoundListsSayWhatListsInTheTextSay) {
+  ColumnRows rows;
+  for (const char* v : {"0", "7", "7.0", "7.5", "-3", "9007199254740993", "9007199254740992.0", "18446744073709551615",
+                        "1e300", "\"7\"", "\"x\"", "null", "true", "[7]", "[\"x\", 7]", "[]", "[null]"}) {
+    rows.Add(std::string("{\"v\":") + v + "}");
+  }
+  std::vector<Value> values;
+  const std::vector<Value> pool = {7,
+                                   "x",
+                                   9007199254740992,
+                                   18446744073709551615U,
+                                   -4,
+                                   100,
+                                   "row/3",
+                                   12,
+                                   2.5,
+                                   7.5,
+                                   -3,
+                                   9007199254740993,
+                                   13,
+                                   14,
+                                   nullptr,
+                                   true,
+                                   15,
+                                   1e300,
+                                   Timestamp{0}};
+  for (const Value& next : pool) {
+    values.push_back(next);
+    std::string text;
+    for (const Value& value : values) text += (text.empty() ? "(" : ", ") + value.ToString();
+    for (const std::string before : {"v IN ", "v NOT IN ", "v CONTAINS ANY ", "v CONTAINS ALL ", "$id IN "}) {
+      const FilterNodePtr in_text = BindFilter(before + text + ")", {}).value();
+      const FilterNodePtr bound = BindFilter(before + "$1", std::vector<Value>{Value::List(values)}).value();
+      const std::string expected = rows.FromPayloads(*in_text);
+      EXPECT_EQ(rows.FromPayloads(*bound), expected) << before << text;
+      EXPECT_EQ(rows.FromColumns(bound), expected) << before << text;
+    }
+  }
+}
+
 TEST(FilterValues, OddNamesNestingAndDuplicates) {
   const std::unique_ptr<ColumnRows> rows(
       MakeRows({R"({"odd name":{"x.y":1},"in":2})", R"({"a":1,"a":2})", R"({"a":{"b":1},"a":{"c":1}})",

@@ -58,8 +58,17 @@ TEST(JsonText, BindValuesAreJsonOrElseText) {
   EXPECT_EQ(ParseValue("\"7\"").value(), Value("7"));
   EXPECT_EQ(ParseValue("en").value(), Value("en"));
   EXPECT_EQ(ParseValue("").value(), Value(""));
-  EXPECT_EQ(ParseValue("[1]").status(),
-            InvalidArgumentError("cannot bind [1]; wanted a JSON null, boolean, number or string"));
+  EXPECT_EQ(ParseValue(" [1, \"a\", null]").value(), Value::List({1, "a", nullptr}));
+  EXPECT_EQ(ParseValue("[]").value(), Value::List({}));
+  EXPECT_EQ(ParseValue("1e999").value(), Value("1e999"));  // no number that JSON's readers can hold
+  for (const std::string bad : {"[1, [2]]", "[{}]", "{\"a\": 1}", "[1", "{"}) {
+    EXPECT_EQ(ParseValue(bad).status(),
+              InvalidArgumentError("cannot bind " + bad +
+                                   "; wanted a JSON null, boolean, number or string, or an array of those"));
+  }
+  for (const char* json : {"null", "true", "false", "-7", "18446744073709551615", "2.5", "3.0", "\"a\\\"b\""}) {
+    EXPECT_EQ(ValueJson(ParseValue(json).value()), json);
+  }
 }
 
 }  // namespace

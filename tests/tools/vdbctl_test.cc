@@ -138,8 +138,13 @@ TEST_F(Vdbctl, ErrorsHaveTheirOwnExitStatus) {
   EXPECT_EQ(Run(Ctl("search", {"c", "--id", "a", "-k", "0"})).exit, 2);
   Bad(Ctl("get", {"c", "none"}), 3, "vdbctl: NotFound: no record 'none' in collection 'c'\n");
   Bad(Ctl("search", {"c"}), 2, "vdbctl: InvalidArgument: wanted --vector, --vector-file or --id\n");
+  Bad(Ctl("count", {"c", "--filter", "n = $1", "--bind", "[[1]]"}), 2,
+      "vdbctl: InvalidArgument: cannot bind [[1]]; wanted a JSON null, boolean, number or string, or an array of "
+      "those\n");
   Bad(Ctl("count", {"c", "--filter", "n = $1", "--bind", "[1]"}), 2,
-      "vdbctl: InvalidArgument: cannot bind [1]; wanted a JSON null, boolean, number or string\n");
+      "vdbctl: InvalidArgument: $1 is bound to a list; wanted one value, or $1 without parentheses after IN, CONTAINS "
+      "ANY or CONTAINS ALL\n");
+  EXPECT_EQ(Good(Ctl("count", {"c", "--filter", "n IN $1 OR $id = $2", "--bind", "[1, 7]", "c"})), "2\n");
   Bad(Ctl("delete", {"c"}), 2, "vdbctl: InvalidArgument: wanted ids or --filter, and not both\n");
 }
 

@@ -143,6 +143,20 @@ class VectorSax : public nlohmann::json_sax<Json> {
   Status status_;
 };
 
+Value ScalarOf(const Json& json) {
+  if (json.is_null()) return Value();
+  if (json.is_boolean()) return Value(json.get<bool>());
+  if (json.is_number_unsigned()) return Value(json.get<std::uint64_t>());
+  if (json.is_number_integer()) return Value(json.get<std::int64_t>());
+  if (json.is_number_float()) return Value(json.get<double>());
+  return Value(json.get<std::string>());
+}
+
+Status CannotBind(std::string_view json) {
+  return InvalidArgumentError(
+      StrCat("cannot bind ", json, "; wanted a JSON null, boolean, number or string, or an array of those"));
+}
+
 }  // namespace
 
 std::string Quote(std::string_view text) {
@@ -245,19 +259,32 @@ Status ParseVector(std::string_view json, std::vector<float>* out) {
 Result<Value> ParseValue(std::string_view json) {
   const std::size_t start = json.find_first_not_of(kBlanks);
   const char first = start == std::string_view::npos ? ' ' : json[start];
-  if (first == '{' || first == '[') {
-    return InvalidArgumentError(StrCat("cannot bind ", json, "; wanted a JSON null, boolean, number or string"));
+  const Json parsed = Json::parse(json, nullptr, false);  // no exceptions
+  if (!parsed.is_structured()) {
+    if (parsed.is_discarded() && (first == '[' || first == '{')) return CannotBind(json);
+    return parsed.is_discarded() ? Value(json) : ScalarOf(parsed);  // e.g. --bind en
   }
-  try {
-    const Json parsed = Json::parse(json);
-    if (parsed.is_null()) return Value();
-    if (parsed.is_boolean()) return Value(parsed.get<bool>());
-    if (parsed.is_number_unsigned()) return Value(parsed.get<std::uint64_t>());
-    if (parsed.is_number_integer()) return Value(parsed.get<std::int64_t>());
-    if (parsed.is_number_float()) return Value(parsed.get<double>());
-    return Value(parsed.get<std::string>());
-  } catch (const std::exception&) {
-    return Value(json);  // e.g. --bind en
+  if (parsed.is_object()) return CannotBind(json);
+  std::vector<Value> values;
+  for (const Json& element : parsed) {
+    if (element.is_structured()) return CannotBind(json);
+    values.push_back(ScalarOf(element));
+  }
+  return Value::List(std::move(values));
+}
+
+std::string ValueJson(const Value& value) {
+  switch (value.type()) {
+    case Value::Type::kNull:
+      return "null";
+    case Value::Type::kBool:
+      return value.bool_value() ? "true" : "false";
+    case Value::Type::kString:
+      return Quote(value.string_value());
+    case Value::Type::kTimestamp:
+      return Quote(value.timestamp_value().ToString());
+    default:
+      return value.ToString();
   }
 }
 

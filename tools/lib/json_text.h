@@ -48,9 +48,12 @@ Result<std::optional<std::string>> PlainText(std::string_view json);
 // A JSON array of numbers.
 Status ParseVector(std::string_view json, std::vector<float>* out);
 
-// A bind parameter: JSON null, boolean, number or string; what is not JSON is taken as a string. InvalidArgument for
-// arrays and objects.
+// A bind parameter: JSON null, boolean, number or string, or an array of those; what is not JSON is taken as a string.
+// InvalidArgument for objects and for arrays of anything else.
 Result<Value> ParseValue(std::string_view json);
+
+// A value that is no list as JSON; a Timestamp as a string.
+std::string ValueJson(const Value& value);
 
 }  // namespace vdb::tools
 

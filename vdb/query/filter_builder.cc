@@ -67,6 +67,12 @@ std::string DoubleText(double value) {
 
 }  // namespace
 
+Value Value::List(std::vector<Value> values) {
+  Value list;
+  list.data_ = SharedList{std::make_shared<const std::vector<Value>>(std::move(values))};
+  return list;
+}
+
 std::string Value::ToString() const {
   switch (type()) {
     case Type::kNull:
@@ -81,6 +87,11 @@ std::string Value::ToString() const {
       return DoubleText(double_value());
     case Type::kString:
       return Quoted(string_value());
+    case Type::kList: {
+      std::string text = "(";
+      for (const Value& value : list_value()) text += (text.size() > 1 ? ", " : "") + value.ToString();
+      return text + ")";
+    }
     case Type::kTimestamp:
       break;
   }

@@ -59,6 +59,7 @@ int Sign(const T& a, const T& b) {
 std::optional<int> Compare(const ScalarRef& a, const Value& b) {
   switch (b.type()) {
     case Value::Type::kNull:
+    case Value::Type::kList:  // no bound filter has one
       return std::nullopt;
     case Value::Type::kBool:
       if (a.kind != ScalarRef::Kind::kBool) return std::nullopt;

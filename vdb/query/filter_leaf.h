@@ -31,7 +31,8 @@ struct TriWord {
   }
 };
 
-// The numbers that a comparison accepts, as ranges; `out` is the verdict of all others.
+// The numbers that a comparison accepts, as ranges; `out` is the verdict of all others. Many ranges, which only lists
+// of single values have, are looked up by their values.
 struct NumberRanges {
   struct Range {  // both ends included; empty where low > high
     std::int64_t int_low, int_high;
@@ -39,6 +40,10 @@ struct NumberRanges {
     double double_low, double_high;
   };
   std::vector<Range> ranges;
+  bool by_value = false;  // the sorted values below say what the ranges do
+  std::vector<std::int64_t> ints;
+  std::vector<std::uint64_t> uints;
+  std::vector<double> doubles;
   Verdict in = Verdict::kNull;
   Verdict out = Verdict::kNull;
 

@@ -67,10 +67,6 @@ class Parser {
   // ILIKE is no reserved word: a path may be called so.
   bool AtLike() const { return AtWord("LIKE") || AtWord("ILIKE"); }
   bool AtSymbol(std::string_view symbol) const { return token_.kind == TokenKind::kSymbol && token_.text == symbol; }
-  Status TakeSymbol(std::string_view symbol) {
-    if (!AtSymbol(symbol)) return Expected(StrCat("'", symbol, "'"));
-    return Advance();
-  }
 
   Result<FilterNodePtr> ParseOr() {
     std::vector<FilterNodePtr> parts;
@@ -266,7 +262,13 @@ class Parser {
   }
 
   Status ParseValueList(std::vector<FilterOperand>* operands) {
-    VDB_RETURN_IF_ERROR(TakeSymbol("("));
+    if (token_.kind == TokenKind::kParameter) {
+      operands->resize(1);
+      (*operands)[0].is_list = true;
+      return ParseValue(&(*operands)[0]);
+    }
+    if (!AtSymbol("(")) return Expected("'(' or a parameter that is bound to a list");
+    VDB_RETURN_IF_ERROR(Advance());
     for (;;) {
       VDB_RETURN_IF_ERROR(ParseValue(&operands->emplace_back()));
       if (!AtSymbol(",")) break;

@@ -15,6 +15,8 @@ struct Bound {
   long double value;
   bool strict;  // value itself is outside
 };
+// As many ranges are tried one after the other; a binary search of more is quicker.
+constexpr std::size_t kMaxRangesInTurn = 8;
 constexpr long double kInfinity = std::numeric_limits<long double>::infinity();
 
 // The smallest and largest T within the bounds; low > high if there is none.
@@ -66,6 +68,19 @@ NumberRanges::Range RangeOf(FilterOp op, long double value) {
   }
 }
 
+// Of ranges that hold one value each.
+void SortByValue(NumberRanges* set) {
+  set->by_value = true;
+  for (const NumberRanges::Range& range : set->ranges) {
+    if (range.int_low <= range.int_high) set->ints.push_back(range.int_low);
+    if (range.uint_low <= range.uint_high) set->uints.push_back(range.uint_low);
+    if (range.double_low <= range.double_high) set->doubles.push_back(range.double_low);
+  }
+  std::sort(set->ints.begin(), set->ints.end());
+  std::sort(set->uints.begin(), set->uints.end());
+  std::sort(set->doubles.begin(), set->doubles.end());
+}
+
 using ToNumber = std::optional<long double> (*)(const Value&);
 
 NumberRanges BetweenRanges(std::optional<long double> low, std::optional<long double> high) {
@@ -96,6 +111,7 @@ std::optional<NumberRanges> MakeRanges(const FilterNode& leaf, ToNumber to_numbe
     }
   }
   if (out.ranges.empty()) return std::nullopt;
+  if (out.ranges.size() > kMaxRangesInTurn) SortByValue(&out);
   const bool negated = leaf.op == FilterOp::kNe;
   out.in = negated ? Verdict::kFalse : Verdict::kTrue;
   out.out = negated ? Verdict::kTrue : Verdict::kFalse;
@@ -104,9 +120,16 @@ std::optional<NumberRanges> MakeRanges(const FilterNode& leaf, ToNumber to_numbe
 }
 
 template <typename T>
-Verdict Pick(const NumberRanges& set, T value, T NumberRanges::Range::*low, T NumberRanges::Range::*high) {
+struct Ends {
+  T NumberRanges::Range::*low;
+  T NumberRanges::Range::*high;
+};
+
+template <typename T>
+Verdict Pick(const NumberRanges& set, T value, const std::vector<T>& values, Ends<T> ends) {
+  if (set.by_value) return std::binary_search(values.begin(), values.end(), value) ? set.in : set.out;
   const bool inside = std::any_of(set.ranges.begin(), set.ranges.end(), [&](const NumberRanges::Range& range) {
-    return value >= range.*low && value <= range.*high;
+    return value >= range.*ends.low && value <= range.*ends.high;
   });
   return inside ? set.in : set.out;
 }
@@ -114,15 +137,15 @@ Verdict Pick(const NumberRanges& set, T value, T NumberRanges::Range::*low, T Nu
 }  // namespace
 
 Verdict NumberRanges::OfInt(std::int64_t value) const {
-  return Pick(*this, value, &Range::int_low, &Range::int_high);
+  return Pick(*this, value, ints, {&Range::int_low, &Range::int_high});
 }
 
 Verdict NumberRanges::OfUint(std::uint64_t value) const {
-  return Pick(*this, value, &Range::uint_low, &Range::uint_high);
+  return Pick(*this, value, uints, {&Range::uint_low, &Range::uint_high});
 }
 
 Verdict NumberRanges::OfDouble(double value) const {
-  return Pick(*this, value, &Range::double_low, &Range::double_high);
+  return Pick(*this, value, doubles, {&Range::double_low, &Range::double_high});
 }
 
 std::optional<NumberRanges> MakeNumberRanges(const FilterNode& leaf) {

@@ -17,6 +17,7 @@
 namespace vdb {
 namespace {
 
+constexpr std::size_t kMaxQuotedInError = 64;
 constexpr std::int64_t kMinMicros = -62'135'596'800'000'000;  // 0001-01-01T00:00:00Z
 constexpr std::int64_t kMaxMicros = 253'402'300'799'999'999;  // 9999-12-31T23:59:59.999999Z
 
@@ -55,6 +56,9 @@ Status CheckValue(const Value& value) {
   if (value.type() == Value::Type::kDouble && !std::isfinite(value.double_value())) {
     return InvalidArgumentError("filter compares with a number that is not finite");
   }
+  if (value.type() == Value::Type::kList) {
+    return InvalidArgumentError("filter compares with a list; wanted one value, or IN, CONTAINS ANY or CONTAINS ALL");
+  }
   if (value.type() == Value::Type::kTimestamp &&
       (value.timestamp_value().micros < kMinMicros || value.timestamp_value().micros > kMaxMicros)) {
     return InvalidArgumentError("filter compares with a timestamp outside the years 0001 to 9999");
@@ -67,6 +71,7 @@ std::string OperandText(const FilterOperand& operand) {
 }
 
 std::string ListText(const std::vector<FilterOperand>& operands) {
+  if (operands.size() == 1 && operands[0].is_list) return OperandText(operands[0]);
   std::string text = "(";
   for (const FilterOperand& operand : operands) {
     if (text.size() > 1) text += ", ";
@@ -93,7 +98,8 @@ std::string LeafText(const FilterNode& node, bool negated) {
     case FilterOp::kILike:
       return StrCat(path, " ", no, "ILIKE ", OperandText(node.operands[0]));
     case FilterOp::kContainsAny:
-      if (node.operands.size() == 1) return StrCat(path, " ", no, "CONTAINS ", OperandText(node.operands[0]));
+      if (node.operands.size() == 1 && !node.operands[0].is_list)
+        return StrCat(path, " ", no, "CONTAINS ", OperandText(node.operands[0]));
       return StrCat(path, " ", no, "CONTAINS ANY ", ListText(node.operands));
     case FilterOp::kContainsAll:
       return StrCat(path, " ", no, "CONTAINS ALL ", ListText(node.operands));
@@ -106,6 +112,47 @@ std::string LeafText(const FilterNode& node, bool negated) {
   }
 }
 
+// Puts its value, a single one, in place of a parameter.
+Status SubstituteValue(std::span<const Value> values, std::vector<bool>* used, FilterOperand* operand) {
+  if (operand->parameter == 0) return CheckValue(operand->value);
+  const std::uint32_t number = std::exchange(operand->parameter, 0);
+  if (number > values.size()) {
+    return InvalidArgumentError(StrCat("filter uses $", number, ", but ", values.size(), " values are bound"));
+  }
+  (*used)[number - 1] = true;
+  operand->value = values[number - 1];
+  if (operand->value.type() == Value::Type::kList && !operand->is_list) {
+    return InvalidArgumentError(StrCat("$", number, " is bound to a list; wanted one value, or $", number,
+                                       " without parentheses after IN, CONTAINS ANY or CONTAINS ALL"));
+  }
+  if (operand->is_list) return OkStatus();  // ExpandList checks it
+  const Status status = CheckValue(operand->value);
+  if (status.ok()) return status;
+  return Status(status.code(), StrCat("$", number, ": ", status.message()));
+}
+
+// Puts the values of a bound list in place of its parameter. What is left of a predicate on no values is a constant.
+Status ExpandList(std::uint32_t number, FilterNode* leaf) {
+  const Value list = std::move(leaf->operands[0].value);
+  leaf->operands.clear();
+  if (list.type() != Value::Type::kList) {
+    return InvalidArgumentError(StrCat("$", number, " stands for a list in ", leaf->path.text,
+                                       leaf->op == FilterOp::kIn ? " IN" : " CONTAINS", ", but is bound to ",
+                                       list.ToString().substr(0, kMaxQuotedInError)));
+  }
+  for (const Value& value : list.list_value()) {
+    const Status status = value.type() == Value::Type::kList ? InvalidArgumentError("a list in a list; wanted values")
+                                                             : CheckValue(value);
+    if (!status.ok()) {
+      return Status(status.code(),
+                    StrCat("$", number, ", value ", leaf->operands.size(), " of its list: ", status.message()));
+    }
+    leaf->operands.push_back({value});
+  }
+  if (leaf->operands.empty()) *leaf = *MakeConstant(leaf->op == FilterOp::kContainsAll);
+  return OkStatus();
+}
+
 // A copy of the tree with values in place of parameters; *used[i] is set for parameter i + 1.
 Result<FilterNodePtr> Substitute(const FilterNodePtr& node, std::span<const Value> values, std::vector<bool>* used) {
   if (node->op == FilterOp::kError) return node->status;
@@ -113,18 +160,9 @@ Result<FilterNodePtr> Substitute(const FilterNodePtr& node, std::span<const Valu
   for (FilterNodePtr& child : copy->children) {
     VDB_ASSIGN_OR_RETURN(child, Substitute(child, values, used));
   }
-  for (FilterOperand& operand : copy->operands) {
-    if (operand.parameter > 0) {
-      if (operand.parameter > values.size()) {
-        return InvalidArgumentError(
-            StrCat("filter uses $", operand.parameter, ", but ", values.size(), " values are bound"));
-      }
-      (*used)[operand.parameter - 1] = true;
-      operand.value = values[operand.parameter - 1];
-      operand.parameter = 0;
-    }
-    VDB_RETURN_IF_ERROR(CheckValue(operand.value));
-  }
+  const std::uint32_t list = !copy->operands.empty() && copy->operands[0].is_list ? copy->operands[0].parameter : 0;
+  for (FilterOperand& operand : copy->operands) VDB_RETURN_IF_ERROR(SubstituteValue(values, used, &operand));
+  if (list != 0) VDB_RETURN_IF_ERROR(ExpandList(list, copy.get()));
   if (copy->op == FilterOp::kILike && copy->operands[0].value.type() == Value::Type::kString) {
     FoldCase(copy->operands[0].value.string_value(), &copy->folded);
   }

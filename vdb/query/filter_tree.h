@@ -56,10 +56,11 @@ struct FieldPath {
   void MakeText();
 };
 
-// A value, or the number of a parameter that stands for one.
+// A value, or the number of a parameter that stands for one, or for the whole list of a predicate.
 struct FilterOperand {
   Value value;
   std::uint32_t parameter = 0;  // $n, 0: value
+  bool is_list = false;         // the parameter is the predicate's only operand and stands for all of them
 };
 
 struct FilterNode {
@@ -87,7 +88,8 @@ std::string FilterText(const FilterNode& node);
 
 // The tree of a filter with every parameter replaced by its value.
 // Errors: InvalidArgument - syntax (with the column), a parameter without a value, a value without its parameter, a
-// value that has no order (NaN), nesting beyond kMaxFilterDepth, text beyond kMaxFilterBytes.
+// value that has no order (NaN), a list where none may stand or none where one must, nesting beyond kMaxFilterDepth,
+// text beyond kMaxFilterBytes.
 Result<FilterNodePtr> BindFilter(const Filter& filter, std::span<const Value> values);
 
 }  // namespace vdb
