@@ -2,6 +2,7 @@
 #ifndef VDB_COLLECTION_H_
 #define VDB_COLLECTION_H_
 
+#include <vdb/facets.h>
 #include <vdb/filter.h>
 #include <vdb/search.h>
 #include <vdb/status.h>
@@ -118,6 +119,8 @@ class Collection {
 
   // Records that match, counted exactly.
   Result<std::uint64_t> Count(const Filter& filter = {}, std::span<const Value> bind = {}) const;
+  // The values of one path among the records that match: how many have each, the smallest, the largest.
+  Result<FacetResult> Facets(const FacetRequest& request) const;
   Result<Scanner> Scan(const ScanRequest& request = {}) const;
 
   // Rewrites the collection without its dead records and builds a new graph, beside the old one; then switches. Other

@@ -1,16 +1,19 @@
 // Random filters on random payloads with one type per path, against SQLite's JSON functions: the payload evaluator and
-// the columns must both say what SQLite says, row by row.
+// the columns must both say what SQLite says, row by row; facets what its GROUP BY says.
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
 #include <array>
+#include <cmath>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "tests/query/column_rows.h"
+#include "vdb/query/facets.h"
 
 namespace vdb {
 namespace {
@@ -286,20 +289,87 @@ class Sqlite {
     return out;
   }
 
+  // The rows of a query: a value and an integer, as ValueText writes the value.
+  std::map<std::string, std::uint64_t> Counts(const std::string& sql) {
+    sqlite3_stmt* statement = nullptr;
+    EXPECT_EQ(sqlite3_prepare_v2(db_, sql.c_str(), -1, &statement, nullptr), SQLITE_OK) << sqlite3_errmsg(db_) << sql;
+    std::map<std::string, std::uint64_t> out;
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+      const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
+      const int type = sqlite3_column_type(statement, 0);
+      Value value = text;
+      if (type == SQLITE_INTEGER) value = sqlite3_column_int64(statement, 0);
+      if (type == SQLITE_FLOAT) value = sqlite3_column_double(statement, 0);
+      out[ValueText(value)] = static_cast<std::uint64_t>(sqlite3_column_int64(statement, 1));
+    }
+    sqlite3_finalize(statement);
+    return out;
+  }
+
+  // Numbers that are equal have one text; a bool is SQLite's integer.
+  static std::string ValueText(const Value& value) {
+    if (value.type() == Value::Type::kBool) return value.bool_value() ? "1" : "0";
+    if (value.type() == Value::Type::kDouble && value.double_value() == std::floor(value.double_value())) {
+      return std::to_string(static_cast<long long>(value.double_value()));
+    }
+    return value.ToString();
+  }
+
  private:
   sqlite3* db_ = nullptr;
 };
+
+void Fill(Random* random, ColumnRows* rows, Sqlite* sqlite) {
+  for (int i = 0; i < kRows; ++i) {
+    // Ids are unique in a collection; here some are not, so that equality has matches.
+    const std::string& id = kTexts[1 + static_cast<std::size_t>(i) % (kTexts.size() - 1)];
+    rows->Add(RandomPayload(random), i % 3 == 0 ? id : id + std::to_string(i));
+    sqlite->Insert(rows->ids().back(), rows->payloads().back());
+  }
+}
+
+TEST(FilterAgainstSqlite, FacetsCountWhatGroupByCounts) {
+  Random random(12);
+  Sqlite sqlite;
+  ColumnRows rows;
+  Fill(&random, &rows, &sqlite);
+  Deaths deaths;
+  deaths.Reserve(rows.size());
+  std::vector<std::pair<std::string, std::string>> paths;  // and what SQLite selects values from
+  for (const Field& field : Fields()) {
+    const std::string value = field.json.empty() ? "id" : "json_extract(p, '" + field.json + "')";
+    paths.emplace_back(field.path, "(SELECT rowid AS r, id, p, " + value + " AS v FROM t)");
+  }
+  for (const std::string name : {"tags", "nums"}) {
+    paths.emplace_back(name, "(SELECT t.rowid AS r, t.id, p, e.value AS v FROM t, json_each(p, '$." + name + "') e)");
+  }
+  for (int i = 0; i < 60; ++i) {
+    const Both both = RandomFilter(&random, 2);
+    const FilterProgram program = FilterProgram::Compile(both.filter, {}, rows.index()).value();
+    const MatchSet matches = ComputeMatches(program, deaths, {rows.size(), 1}, rows).value();
+    const FacetScope scope{rows.index(), deaths, {rows.size(), 1}, &matches};
+    for (const auto& [path, from] : paths) {
+      const std::string where = " FROM " + from + " WHERE v IS NOT NULL AND " + both.sql;
+      const FacetResult result = ComputeFacets(FieldPath::Parse(path).value(), scope, 1'000, rows).value();
+      std::map<std::string, std::uint64_t> counts;
+      for (const FacetValue& value : result.values) counts[Sqlite::ValueText(value.value)] = value.count;
+      const auto expected = sqlite.Counts("SELECT v, COUNT(DISTINCT r)" + where + " GROUP BY v");
+      ASSERT_EQ(counts, expected) << path << " where " << both.filter;
+      ASSERT_EQ(result.distinct, expected.size()) << path;
+      if (expected.empty()) continue;
+      EXPECT_EQ(sqlite.Counts("SELECT min(v), 0" + where).count(Sqlite::ValueText(result.min)), 1U) << path;
+      EXPECT_EQ(sqlite.Counts("SELECT max(v), 0" + where).count(Sqlite::ValueText(result.max)), 1U) << path;
+      const auto values = sqlite.Counts("SELECT 'any', COUNT(DISTINCT r)" + where);
+      EXPECT_EQ(result.records - result.missing, values.at("'any'")) << path;
+    }
+  }
+}
 
 TEST(FilterAgainstSqlite, SaysTheSameInEveryRow) {
   Random random(11);
   Sqlite sqlite;
   ColumnRows rows;
-  for (int i = 0; i < kRows; ++i) {
-    // Ids are unique in a collection; here some are not, so that equality has matches.
-    const std::string& id = kTexts[1 + static_cast<std::size_t>(i) % (kTexts.size() - 1)];
-    rows.Add(RandomPayload(&random), i % 3 == 0 ? id : id + std::to_string(i));
-    sqlite.Insert(rows.ids().back(), rows.payloads().back());
-  }
+  Fill(&random, &rows, &sqlite);
   std::array<std::uint64_t, 256> answers{};
   for (int i = 0; i < kFilters; ++i) {
     const Both both = RandomFilter(&random, 3);

@@ -74,6 +74,26 @@ TEST_F(Vdbctl, SearchShowsHitsPlanAndChosenFields) {
   EXPECT_TRUE(Good(Ctl("search", {"c", "--id", "b", "--filter", "n > 9"})).starts_with("no record matches\n"));
 }
 
+TEST_F(Vdbctl, FacetsCountTheValuesOfAPath) {
+  Good(Ctl("put", {"c", "--id", "d", "--vector", "[1, 1]", "--payload", R"({"n": 2.5, "t": ["red", "r\"x", "red"]})"}));
+  EXPECT_EQ(Answer("facets", {"c", "t", "--limit", "2"}), Json::parse(R"({"values": [{"value": "red", "count": 2},
+      {"value": "blue", "count": 1}], "distinct": 3, "records": 4, "missing": 1, "min": "blue", "max": "red",
+      "payloads_read": 0})"));
+  EXPECT_EQ(Answer("facets", {"c", "n", "--filter", "n >= $1", "--bind", "2", "--limit", "0"}),
+            Json::parse(R"({"values": [], "distinct": 2, "records": 2, "missing": 0, "min": 2, "max": 2.5,
+      "payloads_read": 0})"));
+  EXPECT_EQ(Good(Ctl("facets", {"c", "n"})),
+            "value  records\n"
+            "1      1\n"
+            "2      1\n"
+            "2.5    1\n"
+            "3 distinct values, from 1 to 2.5; 4 records match, 1 of them without a value\n");
+  EXPECT_EQ(Good(Ctl("facets", {"c", "none"})), "0 distinct values; 4 records match, 4 of them without a value\n");
+  Bad(Ctl("facets", {"c", "n."}), 2,
+      "vdbctl: InvalidArgument: path n.: filter, column 3: expected a name after the '.', found the end\n");
+  EXPECT_EQ(Run(Ctl("facets", {"c", "n", "--filter", "n >"})).exit, 2);
+}
+
 TEST_F(Vdbctl, SearchVectorMayBeARowOfAFile) {
   const std::string path = Write("q.fvecs", Fvecs({{0, 0}, {5, 5}}));
   EXPECT_EQ(Answer("search", {"c", "--vector-file", path + ":1", "-k", "1"})["hits"][0]["id"], "c");

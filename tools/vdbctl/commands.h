@@ -32,6 +32,8 @@ struct Arguments {
   bool exact = false;
   bool with_vector = false;
   std::uint64_t limit = 0;
+  std::string path;
+  std::size_t facet_limit = 10;
   std::string target;
   bool accept_loss = false;
 };
@@ -50,6 +52,7 @@ Status Put(const Arguments& arguments);
 Status Get(const Arguments& arguments);
 Status Delete(const Arguments& arguments);
 Status Count(const Arguments& arguments);
+Status Facets(const Arguments& arguments);
 Status Scan(const Arguments& arguments);
 
 // commands_search.cc

@@ -1,4 +1,4 @@
-// put, get, delete, count, scan.
+// put, get, delete, count, facets, scan.
 
 #include <cinttypes>
 #include <cstdio>
@@ -95,6 +95,27 @@ Status Count(const Arguments& a) {
   VDB_ASSIGN_OR_RETURN(const std::vector<Value> bind, BindValues(a));
   VDB_ASSIGN_OR_RETURN(const std::uint64_t count, collection.Count(Filter(a.filter), bind));
   std::printf(a.json ? "{\"count\": %" PRIu64 "}\n" : "%" PRIu64 "\n", count);
+  return OkStatus();
+}
+
+Status Facets(const Arguments& a) {
+  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionOf(a));
+  VDB_ASSIGN_OR_RETURN(std::vector<Value> bind, BindValues(a));
+  VDB_ASSIGN_OR_RETURN(
+      const FacetResult facets,
+      collection.Facets({.path = a.path, .filter = Filter(a.filter), .bind = std::move(bind), .limit = a.facet_limit}));
+  if (a.json) {
+    std::printf("%s\n", FacetResultJson(facets).c_str());
+    return OkStatus();
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const FacetValue& value : facets.values) rows.push_back({ValueJson(value.value), std::to_string(value.count)});
+  if (!rows.empty()) PrintTable({"value", "records"}, rows);
+  const std::string range =
+      facets.distinct == 0 ? "" : StrCat(", from ", ValueJson(facets.min), " to ", ValueJson(facets.max));
+  std::printf("%s\n", Printable(StrCat(facets.distinct, " distinct values", range, "; ", facets.records,
+                                       " records match, ", facets.missing, " of them without a value"))
+                          .c_str());
   return OkStatus();
 }
 

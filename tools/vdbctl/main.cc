@@ -83,7 +83,7 @@ class CommandLine {
   void UnshieldAll() {
     Arguments& a = arguments_;
     std::vector<std::string*> words = {&a.database,    &a.collection, &a.id,     &a.payload, &a.vector,
-                                       &a.vector_file, &a.filter,     &a.prefix, &a.target};
+                                       &a.vector_file, &a.filter,     &a.prefix, &a.target,  &a.path};
     for (std::vector<std::string>* list : {&a.ids, &a.bind, &a.fields}) {
       for (std::string& word : *list) words.push_back(&word);
     }
@@ -168,6 +168,10 @@ class CommandLine {
 
   void AddQueries() {
     AddFilter(Add("count", "Count records", Count, true));
+    CLI::App* facets = Add("facets", "Count the values of a payload path", Facets, true);
+    facets->add_option("path", arguments_.path, "Path, e.g. author.name or tags")->required();
+    AddFilter(facets);
+    facets->add_option("--limit", arguments_.facet_limit, "Values listed at most")->capture_default_str();
     for (const auto& [name, description, command] :
          {std::tuple{"search", "Find the nearest records", &Search},
           std::tuple{"explain", "Show how a search is answered, estimates beside actuals", &Explain}}) {

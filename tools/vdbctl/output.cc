@@ -152,6 +152,17 @@ std::string ExplanationJson(const Explanation& explanation) {
   return StrCat(json, "], ", DetailsJson(explanation.details), "}");
 }
 
+std::string FacetResultJson(const FacetResult& result) {
+  std::string json = "{\"values\": [";
+  for (const FacetValue& value : result.values) {
+    if (json.back() != '[') json += ", ";
+    json += StrCat("{\"value\": ", ValueJson(value.value), ", \"count\": ", value.count, "}");
+  }
+  return StrCat(json, "], \"distinct\": ", result.distinct, ", \"records\": ", result.records,
+                ", \"missing\": ", result.missing, ", \"min\": ", ValueJson(result.min),
+                ", \"max\": ", ValueJson(result.max), ", \"payloads_read\": ", result.payloads_read, "}");
+}
+
 std::string StatsJson(const CollectionStats& s) {
   return StrCat("{\"name\": ", Quote(s.name), ", \"dim\": ", s.options.dim,
                 ", \"metric\": ", Quote(MetricName(s.options.metric)), ", \"m\": ", s.options.m,

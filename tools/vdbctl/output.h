@@ -30,6 +30,7 @@ std::string RecordJson(const Record& record);
 // fields: members of the payload to show; none: all.
 std::string SearchResultJson(const SearchResult& result, const std::vector<std::string>& fields);
 std::string ExplanationJson(const Explanation& explanation);
+std::string FacetResultJson(const FacetResult& result);
 std::string StatsJson(const CollectionStats& stats);
 
 // "1.5 MB".

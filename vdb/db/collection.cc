@@ -125,6 +125,10 @@ Result<std::uint64_t> Collection::Count(const Filter& filter, std::span<const Va
   return Guarded(impl_.get(), [&] { return impl_->Count(filter, bind); });
 }
 
+Result<FacetResult> Collection::Facets(const FacetRequest& request) const {
+  return Guarded(impl_.get(), [&] { return impl_->Facets(request); });
+}
+
 Result<Scanner> Collection::Scan(const ScanRequest& request) const {
   return Guarded(impl_.get(), [&] { return impl_->Scan(request); });
 }

@@ -1,5 +1,5 @@
 // CollectionImpl: an open collection. Its verbs stand one file each: collection_open.cc, collection_write.cc,
-// collection_read.cc, collection_search.cc, collection_scan.cc, collection_update.cc,
+// collection_read.cc, collection_search.cc, collection_scan.cc, collection_update.cc, collection_facets.cc,
 // collection_index.cc (linking, purging, in the background), collection_publish.cc.
 //
 // Thread safety: safe from any thread, except what is marked "writer" (the leader of the commit queue).
@@ -82,6 +82,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Result<std::vector<SearchResult>> SearchBatch(std::span<const SearchRequest> requests) const;
   Result<Explanation> Explain(const SearchRequest& request) const;
   Result<std::uint64_t> Count(const Filter& filter, std::span<const Value> bind) const;
+  Result<FacetResult> Facets(const FacetRequest& request) const;
   // What may become of a scan that is under way for long: see scan_lease.h.
   enum class ScanMay { kEndWhenOld, kGoOn };
   Result<Scanner> Scan(const ScanRequest& request, ScanMay may = ScanMay::kEndWhenOld) const;

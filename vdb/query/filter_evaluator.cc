@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vdb/query/case_fold.h"
+#include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
 
 namespace vdb {
@@ -238,6 +239,21 @@ Tri EvaluateNode(const FilterNode& node, const ParsedRecord& record) {
   }
 }
 
+// Hands the parsed payload to use.
+template <typename Use>
+Status ReadPayload(std::string_view payload, const Use& use) {
+  try {
+    const Json json = payload.empty() ? Json::object() : Json::parse(payload);
+    if (!json.is_object()) return DataLossError("a stored payload is not a JSON object");
+    use(json);
+    return OkStatus();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    return DataLossError(StrCat("a stored payload is not valid JSON: ", std::string_view(error.what()).substr(0, 200)));
+  }
+}
+
 // Bytes of the UTF-8 character that begins with lead.
 std::size_t CharacterBytes(char lead) {
   const auto byte = static_cast<unsigned char>(lead);
@@ -306,15 +322,25 @@ Tri EvaluateScalar(const FilterNode& leaf, const ScalarRef& value) {
 }
 
 Result<Tri> EvaluateFilter(const FilterNode& filter, const RecordText& record) {
-  try {
-    const Json json = record.payload.empty() ? Json::object() : Json::parse(record.payload);
-    if (!json.is_object()) return DataLossError("a stored payload is not a JSON object");
-    return EvaluateNode(filter, {record.id, json});
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& error) {
-    return DataLossError(StrCat("a stored payload is not valid JSON: ", std::string_view(error.what()).substr(0, 200)));
-  }
+  Tri truth = Tri::kNull;
+  VDB_RETURN_IF_ERROR(ReadPayload(record.payload, [&](const Json& json) {
+    truth = EvaluateNode(filter, {record.id, json});
+  }));
+  return truth;
+}
+
+Status VisitValues(const FieldPath& path, std::string_view payload,
+                   const std::function<void(const ScalarRef&)>& visit) {
+  return ReadPayload(payload, [&](const Json& json) {
+    Found found;
+    Walk(json, path, 0, false, &found);
+    if (found.single != nullptr && !found.single->is_array()) {
+      visit(RefOf(*found.single));
+    } else if (found.single != nullptr) {
+      for (const Json& element : *found.single) visit(RefOf(element));
+    }
+    for (const Json* element : found.elements) visit(RefOf(*element));
+  });
 }
 
 }  // namespace vdb

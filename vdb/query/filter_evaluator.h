@@ -9,6 +9,7 @@
 #include <vdb/status.h>
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "vdb/query/filter_tree.h"
@@ -42,6 +43,10 @@ struct RecordText {
 // The whole tree (bound, see BindFilter) on a record. Throws std::bad_alloc.
 // Errors: DataLoss - the payload is not a JSON object.
 Result<Tri> EvaluateFilter(const FilterNode& filter, const RecordText& record);
+
+// Calls visit with the value at path (not $id) in a payload, or with each element where a list is there; nested lists
+// are kOther. Throws std::bad_alloc. Errors: as EvaluateFilter.
+Status VisitValues(const FieldPath& path, std::string_view payload, const std::function<void(const ScalarRef&)>& visit);
 
 // Whether text matches a LIKE pattern: % any text, _ one UTF-8 character.
 bool LikeMatches(std::string_view text, std::string_view pattern);
