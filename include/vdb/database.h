@@ -15,7 +15,7 @@
 
 namespace vdb {
 
-class DatabaseImpl;
+class DatabaseLease;
 
 struct OpenOptions {
   // Make the folder and an empty database if there is none; otherwise NotFound.
@@ -25,6 +25,9 @@ struct OpenOptions {
   // Bytes that writes may take in memory before they are written out, [1 MiB, 4 GiB]. Less means shorter replay at open
   // and more writing.
   std::size_t memtable_bytes = std::size_t{64} << 20;
+  // Read and search only, beside other processes that do the same; nothing on disk is changed. A database has one
+  // writing process or any number of reading ones. What was not indexed yet is, in this process's memory.
+  bool read_only = false;
   // Open for writing although acknowledged data is missing (DataLoss otherwise): what is there becomes the truth.
   bool accept_data_loss = false;
 };
@@ -40,13 +43,14 @@ struct DatabaseStats {
 };
 
 // Thread safety: safe from many threads. A handle is a cheap reference; the database closes when Close is called or
-// when the last handle to it or to one of its collections is gone.
+// when the last handle to it or to one of its collections is gone. A path that is open in this process already leads to
+// the same database: it closes when every Open has been closed.
 class Database {
  public:
-  // Opens the database in a folder, for one process at a time.
+  // Opens the database in a folder, for one process at a time (see read_only).
   // Errors: NotFound; InvalidArgument when the folder holds something else; FailedPrecondition when another process has
-  // it open (the message names it) or its format is newer; DataLoss when acknowledged data is missing or the store is
-  // damaged: the message names the file and the way out.
+  // it open (the message names it), when this process has it open with other options, or when its format is newer;
+  // DataLoss when acknowledged data is missing or the store is damaged: the message names the file and the way out.
   static Result<Database> Open(const std::string& path, const OpenOptions& options = {});
 
   // name: 1..kMaxCollectionNameBytes of [A-Za-z0-9_.-], not beginning with a dot. AlreadyExists if there is one.
@@ -62,8 +66,8 @@ class Database {
 
   Result<DatabaseStats> Stats() const;
 
-  // Waits for calls that are under way, publishes what is worth it, syncs and closes. Every handle fails from then on.
-  // Ok when closed already.
+  // Waits for calls that are under way, publishes what is worth it, syncs and closes. Every handle fails from then on;
+  // where the path was opened more than once, this handle only, until the last is closed. Ok when closed already.
   Status Close();
 
   // Whether this handle may write, and if not, why.
@@ -73,8 +77,8 @@ class Database {
 
  private:
   friend class BulkLoader;
-  explicit Database(std::shared_ptr<DatabaseImpl> impl);
-  std::shared_ptr<DatabaseImpl> impl_;
+  explicit Database(std::shared_ptr<DatabaseLease> lease);
+  std::shared_ptr<DatabaseLease> lease_;
 };
 
 }  // namespace vdb

@@ -7,6 +7,7 @@
 
 #include "vdb/db/database_impl.h"
 #include "vdb/db/generation_builder.h"
+#include "vdb/db/open_registry.h"
 #include "vdb/db/validation.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
@@ -26,9 +27,10 @@ Status NothingChanged(const Status& status) {
 
 class BulkLoaderImpl {
  public:
-  BulkLoaderImpl(std::shared_ptr<DatabaseImpl> database, std::shared_ptr<CollectionImpl> shape)
-      : database_(std::move(database)), shape_(std::move(shape)) {}
+  BulkLoaderImpl(Database handle, std::shared_ptr<DatabaseImpl> database, std::shared_ptr<CollectionImpl> shape)
+      : handle_(std::move(handle)), database_(std::move(database)), shape_(std::move(shape)) {}
 
+  Database handle_;
   std::shared_ptr<DatabaseImpl> database_;
   std::shared_ptr<CollectionImpl> shape_;  // validates records; the collection itself when it is replaced
   bool replaces_ = false;
@@ -43,9 +45,10 @@ BulkLoader::~BulkLoader() = default;
 
 Result<BulkLoader> BulkLoader::Begin(Database* database, std::string_view name, BulkMode mode,
                                      const CollectionOptions& options) {
-  const std::shared_ptr<DatabaseImpl>& db = database->impl_;
+  const std::shared_ptr<DatabaseImpl>& db = database->lease_->database();
   const DatabaseImpl::Operation operation(db.get());
   VDB_RETURN_IF_ERROR(operation.status());
+  VDB_RETURN_IF_ERROR(database->lease_->CheckOpen());
   storage::CollectionSchema schema;
   std::shared_ptr<CollectionImpl> shape;
   if (mode == BulkMode::kReplace) {
@@ -54,7 +57,7 @@ Result<BulkLoader> BulkLoader::Begin(Database* database, std::string_view name, 
     VDB_ASSIGN_OR_RETURN(schema, db->ReserveSchema(name, options));
     shape = std::make_shared<CollectionImpl>(db.get(), schema);
   }
-  auto impl = std::make_unique<BulkLoaderImpl>(db, std::move(shape));
+  auto impl = std::make_unique<BulkLoaderImpl>(*database, db, std::move(shape));
   impl->replaces_ = mode == BulkMode::kReplace;
   if (impl->replaces_) {
     impl->write_lock_ = std::unique_lock(impl->shape_->write_gate());
@@ -94,8 +97,7 @@ Result<Collection> BulkLoader::Finish(const BulkProgress& progress) {
   } catch (const std::bad_alloc&) {
     return ResourceExhaustedError("out of memory in a bulk load; the collection is as it was");
   }
-  Database database(impl_->database_);
-  return database.OpenCollection(name);
+  return impl_->handle_.OpenCollection(name);
 }
 
 Status CollectionImpl::SwitchTo(GenerationBuilder* builder) {

@@ -94,12 +94,12 @@ Status CollectionImpl::Load() {
   VDB_ASSIGN_OR_RETURN(const storage::Counters counters, database_.store().GetCounters(key));
   VDB_ASSIGN_OR_RETURN(std::optional<storage::PublishedFiles> files, database_.store().GetPublished(key));
   const std::string directory = database_.GenerationDirectory(key);
-  VDB_RETURN_IF_ERROR(MakeDirectory(directory));
+  if (!database_.read_only()) VDB_RETURN_IF_ERROR(MakeDirectory(directory));
   try {
     auto generation = std::make_shared<Generation>(key, directory);
     std::uint32_t replay_from = 0;
     if (files) {
-      const Status usable = LoadPublished(generation.get(), *files);
+      const Status usable = LoadPublished(generation.get(), *files, counters.slots);
       if (usable.ok()) {
         replay_from = files->slots;
         MutexLock lock(&publish_mutex_);
@@ -111,10 +111,10 @@ Status CollectionImpl::Load() {
         generation = std::make_shared<Generation>(key, directory);
       }
     }
-    RemoveStrangers(directory, files);
+    if (!database_.read_only()) RemoveStrangers(directory, files);
     if (generation->graph == nullptr) generation->graph = std::make_unique<Graph>(fixed_options_.m);
     if (generation->vectors == nullptr) {
-      VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Create(StrCat(directory, "/vectors"), dim()));
+      VDB_ASSIGN_OR_RETURN(generation->vectors, MakeVectors(directory, counters.slots));
     }
     VDB_RETURN_IF_ERROR(Replay(generation.get(), replay_from, counters));
     generation->next_slot = counters.slots;
@@ -131,6 +131,13 @@ Status CollectionImpl::Load() {
     return ResourceExhaustedError(StrCat("out of memory while loading collection '", name_, "'"));
   }
   return OkStatus();
+}
+
+Result<std::unique_ptr<VectorFile>> CollectionImpl::MakeVectors(const std::string& directory,
+                                                                std::uint32_t slots) const {
+  const std::string path = StrCat(directory, "/vectors");
+  if (database_.read_only()) return VectorFile::OpenPrivate(path, dim(), 0, {}, slots);
+  return VectorFile::Create(path, dim());
 }
 
 Status CollectionImpl::Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters) const {

@@ -143,7 +143,8 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   return OkStatus();
 }
 
-Status CollectionImpl::LoadPublished(Generation* generation, const storage::PublishedFiles& files) {
+Status CollectionImpl::LoadPublished(Generation* generation, const storage::PublishedFiles& files,
+                                     std::uint32_t slots) {
   if (files.commit_seq > database_.commit_seq()) {
     return DataLossError(
         StrCat("published files are of commit ", files.commit_seq, ", the store is at ", database_.commit_seq()));
@@ -152,8 +153,13 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
   VDB_ASSIGN_OR_RETURN(LoadedLinks links, LoadLinkFile(StrCat(generation->directory, "/", files.links), stamp));
   VDB_ASSIGN_OR_RETURN(generation->fields, FieldIndex::Load(StrCat(generation->directory, "/", files.columns),
                                                             files.slots, files.commit_seq));
-  VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Open(StrCat(generation->directory, "/vectors"), dim(),
-                                                             files.slots, files.vector_checksums));
+  const std::string vectors = StrCat(generation->directory, "/vectors");
+  if (database_.read_only()) {
+    VDB_ASSIGN_OR_RETURN(generation->vectors,
+                         VectorFile::OpenPrivate(vectors, dim(), files.slots, files.vector_checksums, slots));
+  } else {
+    VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Open(vectors, dim(), files.slots, files.vector_checksums));
+  }
   if (generation->vectors->file_bytes() <= kVerifyAtOpenBytes) {
     VDB_RETURN_IF_ERROR(generation->vectors->Verify(files.slots));
   } else {

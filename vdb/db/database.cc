@@ -5,6 +5,7 @@
 #include <new>
 
 #include "vdb/db/database_impl.h"
+#include "vdb/db/open_registry.h"
 #include "vdb/util/status_macros.h"
 
 namespace vdb {
@@ -23,11 +24,12 @@ std::shared_ptr<CollectionImpl> Handle(std::shared_ptr<DatabaseImpl> database,
 
 // Runs work, a callable that returns a Status or Result, with the database kept open.
 template <typename Work>
-auto Guarded(DatabaseImpl* database, const Work& work) -> decltype(work()) {
-  const DatabaseImpl::Operation operation(database);
+auto Guarded(const DatabaseLease& lease, const Work& work) -> decltype(work(lease.database())) {
+  const DatabaseImpl::Operation operation(lease.database().get());
   if (!operation.status().ok()) return operation.status();
   try {
-    return work();
+    if (Status status = lease.CheckOpen(); !status.ok()) return status;
+    return work(lease.database());
   } catch (const std::bad_alloc&) {
     return ResourceExhaustedError("out of memory; nothing was changed");
   }
@@ -35,58 +37,59 @@ auto Guarded(DatabaseImpl* database, const Work& work) -> decltype(work()) {
 
 }  // namespace
 
-Database::Database(std::shared_ptr<DatabaseImpl> impl) : impl_(std::move(impl)) {}
+Database::Database(std::shared_ptr<DatabaseLease> lease) : lease_(std::move(lease)) {}
 
 Result<Database> Database::Open(const std::string& path, const OpenOptions& options) {
   try {
-    VDB_ASSIGN_OR_RETURN(std::shared_ptr<DatabaseImpl> impl, DatabaseImpl::Open(path, options));
-    return Database(std::move(impl));
+    VDB_ASSIGN_OR_RETURN(std::shared_ptr<DatabaseLease> lease, OpenRegistry::Global().Open(path, options));
+    return Database(std::move(lease));
   } catch (const std::bad_alloc&) {
     return ResourceExhaustedError("out of memory while opening a database");
   }
 }
 
 Result<Collection> Database::CreateCollection(std::string_view name, const CollectionOptions& options) {
-  return Guarded(impl_.get(), [&]() -> Result<Collection> {
-    VDB_ASSIGN_OR_RETURN(std::shared_ptr<CollectionImpl> collection, impl_->CreateCollection(name, options));
-    return Collection(Handle(impl_, std::move(collection)));
+  return Guarded(*lease_, [&](const std::shared_ptr<DatabaseImpl>& impl) -> Result<Collection> {
+    VDB_ASSIGN_OR_RETURN(std::shared_ptr<CollectionImpl> collection, impl->CreateCollection(name, options));
+    return Collection(Handle(impl, std::move(collection)));
   });
 }
 
 Result<Collection> Database::OpenCollection(std::string_view name) {
-  return Guarded(impl_.get(), [&]() -> Result<Collection> {
-    VDB_ASSIGN_OR_RETURN(std::shared_ptr<CollectionImpl> collection, impl_->OpenCollection(name));
-    return Collection(Handle(impl_, std::move(collection)));
+  return Guarded(*lease_, [&](const std::shared_ptr<DatabaseImpl>& impl) -> Result<Collection> {
+    VDB_ASSIGN_OR_RETURN(std::shared_ptr<CollectionImpl> collection, impl->OpenCollection(name));
+    return Collection(Handle(impl, std::move(collection)));
   });
 }
 
 Status Database::DropCollection(std::string_view name) {
-  return Guarded(impl_.get(), [&] { return impl_->DropCollection(name); });
+  return Guarded(*lease_, [&](const std::shared_ptr<DatabaseImpl>& impl) { return impl->DropCollection(name); });
 }
 
 Result<std::vector<std::string>> Database::ListCollections() const {
-  return Guarded(impl_.get(), [&] { return impl_->ListCollections(); });
+  return Guarded(*lease_, [&](const std::shared_ptr<DatabaseImpl>& impl) { return impl->ListCollections(); });
 }
 
 Status Database::Write(const WriteBatch& batch, const WriteOptions& options) {
-  return Guarded(impl_.get(), [&] { return impl_->Write(batch, options); });
+  return Guarded(*lease_, [&](const std::shared_ptr<DatabaseImpl>& impl) { return impl->Write(batch, options); });
 }
 
 Result<DatabaseStats> Database::Stats() const {
-  return Guarded(impl_.get(), [&]() -> Result<DatabaseStats> { return impl_->Stats(); });
+  return Guarded(*lease_,
+                 [&](const std::shared_ptr<DatabaseImpl>& impl) -> Result<DatabaseStats> { return impl->Stats(); });
 }
 
 Status Database::Close() {
-  return impl_->Close();
+  return lease_->Close();
 }
 
 Status Database::WritableStatus() const {
-  VDB_RETURN_IF_ERROR(impl_->CheckUsable());
-  return impl_->CheckWritable();
+  VDB_RETURN_IF_ERROR(lease_->CheckOpen());
+  return lease_->database()->CheckWritable();
 }
 
 const std::string& Database::path() const {
-  return impl_->path();
+  return lease_->database()->path();
 }
 
 }  // namespace vdb

@@ -47,6 +47,9 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   DatabaseStats Stats();
   Status Close();
 
+  // Closes without writing anything more: the folder is not this database's any more.
+  void CloseAbandoned();
+
   // FailedPrecondition when closed or in a forked child.
   Status CheckUsable() const;
 
@@ -78,6 +81,9 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   const InFlightIds& in_flight() const { return in_flight_; }
   const CommitQueue& queue() const { return queue_; }
   const std::string& path() const { return path_; }
+  Result<storage::LockFile::Identity> identity() const { return lock_->identity(); }
+  // Opened read-only: files are not written, made or removed.
+  bool read_only() const { return opened_read_only_; }
   std::string GenerationDirectory(storage::GenerationKey key) const;
   // Leader: commit_seq of the last commit.
   std::uint64_t commit_seq() const { return commit_seq_; }
@@ -110,7 +116,12 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   explicit DatabaseImpl(std::string path);
   void ProcessGroup(std::span<CommitRequest* const> requests);
   Status OpenFiles(const OpenOptions& options);
+  // Lock, stamp and what a writer leaves for the next one.
+  Status PrepareFolder();
+  Status OpenStore(const OpenOptions& options);
   Status CheckWatermark(bool accept_data_loss);
+  // The same without changing anything.
+  Status CheckWatermarkReadOnly();
   Status FinishIntents();
   Status SyncEverything();
   void RunClock();
@@ -135,6 +146,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   const std::string path_;
   std::optional<storage::LockFile> lock_;
   std::atomic<bool> opened_{false};
+  bool opened_read_only_ = false;  // constant once opened
   std::atomic<bool> forked_{false};
   std::optional<storage::Watermark> watermark_;
   std::atomic<bool> watermark_dirty_{false};

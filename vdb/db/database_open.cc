@@ -102,22 +102,57 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::Open(const std::string& path
     return InvalidArgumentError(StrCat("memtable_bytes is ", options.memtable_bytes, "; wanted ", kMinMemtableBytes,
                                        " to ", kMaxMemtableBytes));
   }
-  VDB_RETURN_IF_ERROR(CheckFolder(path, options));
-  VDB_RETURN_IF_ERROR(CheckSpaceToOpen(path));
+  if (options.read_only) {
+    if (!PathExists(LockPath(path)) || !PathExists(StorePath(path))) {
+      return NotFoundError(StrCat("there is no database at ", path, "; opened read-only none is made"));
+    }
+    VDB_RETURN_IF_ERROR(storage::ReadFormatStamp(StampPath(path)).status());
+  } else {
+    VDB_RETURN_IF_ERROR(CheckFolder(path, options));
+    VDB_RETURN_IF_ERROR(CheckSpaceToOpen(path));
+  }
   std::shared_ptr<DatabaseImpl> database(new DatabaseImpl(path));
   VDB_RETURN_IF_ERROR(database->OpenFiles(options));
   return database;
 }
 
 Status DatabaseImpl::OpenFiles(const OpenOptions& options) {
+  opened_read_only_ = options.read_only;
+  is_read_only_.store(options.read_only, std::memory_order_release);
+  if (opened_read_only_) {
+    VDB_ASSIGN_OR_RETURN(storage::LockFile lock, storage::LockFile::AcquireShared(LockPath(path_)));
+    lock_.emplace(std::move(lock));
+  } else {
+    VDB_RETURN_IF_ERROR(PrepareFolder());
+  }
+  VDB_RETURN_IF_ERROR(OpenStore(options));
+  // First, so that nothing is removed where the catalog is of a newer vdb.
+  VDB_ASSIGN_OR_RETURN(const std::vector<storage::CollectionSchema> schemas, store_->Schemas());
+  if (!opened_read_only_) VDB_RETURN_IF_ERROR(FinishIntents());
+  {
+    MutexLock catalog(&catalog_mutex_);
+    for (const storage::CollectionSchema& schema : schemas) collections_[schema.name].schema = schema;
+  }
+  pool_ = std::make_unique<ThreadPool>(ThreadCount(options));
+  clock_thread_ = std::thread([this] { RunClock(); });
+  RegisterForFork(this);
+  opened_.store(true, std::memory_order_release);
+  return OkStatus();
+}
+
+Status DatabaseImpl::PrepareFolder() {
   VDB_ASSIGN_OR_RETURN(storage::LockFile lock, storage::LockFile::Acquire(LockPath(path_)));
   lock_.emplace(std::move(lock));
   VDB_ASSIGN_OR_RETURN(const storage::StampState stamp, storage::ReadFormatStamp(StampPath(path_)));
   if (stamp != storage::StampState::kCurrent) VDB_RETURN_IF_ERROR(storage::WriteFormatStamp(StampPath(path_)));
-  VDB_RETURN_IF_ERROR(storage::LinkRescueFiles(StorePath(path_), RescuePath(path_)));
+  return storage::LinkRescueFiles(StorePath(path_), RescuePath(path_));
+}
+
+Status DatabaseImpl::OpenStore(const OpenOptions& options) {
   const storage::StoreOptions store_options{.memtable_bytes = options.memtable_bytes,
                                             .block_cache_bytes = std::size_t{64} << 20,
                                             .wal_bytes = options.memtable_bytes,
+                                            .read_only = options.read_only,
                                             .check_consistency = true};
   Result<std::unique_ptr<storage::Store>> store = storage::Store::Open(StorePath(path_), store_options);
   if (!store.ok() && store.status().code() == StatusCode::kResourceExhausted) {
@@ -129,22 +164,20 @@ Status DatabaseImpl::OpenFiles(const OpenOptions& options) {
                                                 path_, " NEW_FOLDER"));
   }
   store_ = *std::move(store);
+  if (opened_read_only_) return CheckWatermarkReadOnly();
   VDB_ASSIGN_OR_RETURN(storage::Watermark watermark, storage::Watermark::Open(WatermarkPath(path_)));
   watermark_.emplace(std::move(watermark));
   VDB_RETURN_IF_ERROR(CheckWatermark(options.accept_data_loss));
-  VDB_RETURN_IF_ERROR(MakeDirectory(IndexPath(path_)));
-  // First, so that nothing is removed where the catalog is of a newer vdb.
-  VDB_ASSIGN_OR_RETURN(const std::vector<storage::CollectionSchema> schemas, store_->Schemas());
-  VDB_RETURN_IF_ERROR(FinishIntents());
-  {
-    MutexLock catalog(&catalog_mutex_);
-    for (const storage::CollectionSchema& schema : schemas) collections_[schema.name].schema = schema;
-  }
-  pool_ = std::make_unique<ThreadPool>(ThreadCount(options));
-  clock_thread_ = std::thread([this] { RunClock(); });
-  RegisterForFork(this);
-  opened_.store(true, std::memory_order_release);
-  return OkStatus();
+  return MakeDirectory(IndexPath(path_));
+}
+
+Status DatabaseImpl::CheckWatermarkReadOnly() {
+  VDB_ASSIGN_OR_RETURN(commit_seq_, store_->CommitSeq());
+  VDB_ASSIGN_OR_RETURN(const std::uint64_t wanted, storage::Watermark::Read(WatermarkPath(path_)));
+  if (commit_seq_ >= wanted) return OkStatus();
+  return DataLossError(StrCat(path_, ": the store came back with commit ", commit_seq_, ", but commit ", wanted,
+                              " had been acknowledged: a log or MANIFEST of ", StorePath(path_),
+                              " is damaged. Open it for writing, or with vdbctl, to see the ways out"));
 }
 
 Status DatabaseImpl::CheckWatermark(bool accept_data_loss) {
@@ -214,7 +247,8 @@ void DatabaseImpl::RunClock() {
       if (!clock_stopping_) clock_wake_.WaitFor(&clock_mutex_, SteadyTime::TickPeriod());
       if (clock_stopping_) return;
     }
-    if (watermark_dirty_.exchange(false, std::memory_order_relaxed)) static_cast<void>(watermark_->Sync());
+    if (!opened_read_only_ && watermark_dirty_.exchange(false, std::memory_order_relaxed))
+      static_cast<void>(watermark_->Sync());
     CollectGarbage();
     for (const std::shared_ptr<CollectionImpl>& collection : LoadedCollections()) collection->Tick();
     UnloadUnused();
@@ -253,6 +287,12 @@ Status DatabaseImpl::Close() {
   store_.reset();
   lock_.reset();
   return status;
+}
+
+void DatabaseImpl::CloseAbandoned() {
+  BecomeReadOnly(FailedPreconditionError("its folder was deleted or replaced"));
+  store_->DiscardUnflushed();
+  static_cast<void>(Close());
 }
 
 Status DatabaseImpl::SyncEverything() {

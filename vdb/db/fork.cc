@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vdb/db/database_impl.h"
+#include "vdb/db/open_registry.h"
 #include "vdb/util/mutex.h"
 
 namespace vdb {
@@ -23,15 +24,18 @@ Registry& GlobalRegistry() {
 
 // The registry's lock is held across the fork, so that the child finds it whole.
 void BeforeFork() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  OpenRegistry::Global().LockForFork();
   GlobalRegistry().mutex.Lock();
 }
 void AfterForkInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   GlobalRegistry().mutex.Unlock();
+  OpenRegistry::Global().UnlockInParent();
 }
 void AfterForkInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (DatabaseImpl* database : GlobalRegistry().databases) database->MarkForked();
   GlobalRegistry().databases.clear();
   GlobalRegistry().mutex.Unlock();
+  OpenRegistry::Global().ForgetInChild();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "vdb/index/vector_file.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -53,18 +54,62 @@ Result<std::unique_ptr<VectorFile>> VectorFile::Open(const std::string& path, st
   if (!PathExists(path)) return NotFoundError(StrCat(path, " is missing"));
   VDB_ASSIGN_OR_RETURN(FileHandle file, FileHandle::OpenForWrite(path));
   std::unique_ptr<VectorFile> opened(new VectorFile(std::move(file), dim));
-  VDB_ASSIGN_OR_RETURN(const std::uint64_t size, opened->file_.Size());
-  const std::uint64_t wanted = std::uint64_t{rows} * opened->stride_ * sizeof(float);
-  if (size < wanted) return DataLossError(StrCat(path, " has ", size, " bytes; wanted ", wanted));
-  if (checksums.size() != RoundUp(wanted, kBlockBytes) / kBlockBytes) {
-    return DataLossError(StrCat(path, ": ", checksums.size(), " checksums for ", wanted, " bytes"));
-  }
-  opened->published_checksums_ = std::move(checksums);
-  if (wanted == 0) return opened;
-  opened->allocated_.store(size, std::memory_order_relaxed);
-  VDB_RETURN_IF_ERROR(opened->Grow(wanted));
-  VDB_RETURN_IF_ERROR(opened->TrustPublished(wanted));
+  VDB_RETURN_IF_ERROR(opened->Adopt(rows, std::move(checksums)));
+  const std::uint64_t bytes = std::uint64_t{rows} * opened->stride_ * sizeof(float);
+  if (bytes == 0) return opened;
+  VDB_RETURN_IF_ERROR(opened->Grow(bytes));
+  VDB_RETURN_IF_ERROR(opened->TrustPublished(bytes));
   return opened;
+}
+
+// 5 parameters: what is published, and how much is to come.
+Result<std::unique_ptr<VectorFile>> VectorFile::OpenPrivate(const std::string& path, std::size_t dim,
+                                                            std::uint32_t rows, std::vector<std::uint64_t> checksums,
+                                                            std::uint32_t capacity) {
+  FileHandle file;
+  if (rows > 0) {
+    if (!PathExists(path)) return NotFoundError(StrCat(path, " is missing"));
+    VDB_ASSIGN_OR_RETURN(file, FileHandle::OpenForRead(path));
+  }
+  std::unique_ptr<VectorFile> opened(new VectorFile(std::move(file), dim));
+  opened->is_private_ = true;
+  if (rows > 0) VDB_RETURN_IF_ERROR(opened->Adopt(rows, std::move(checksums)));
+  const std::uint64_t row_bytes = opened->stride_ * sizeof(float);
+  if (std::uint64_t{capacity} * row_bytes == 0) return opened;
+  VDB_RETURN_IF_ERROR(opened->MapPrivately(rows * row_bytes, capacity * row_bytes));
+  if (rows * row_bytes > 0) VDB_RETURN_IF_ERROR(opened->TrustPublished(rows * row_bytes));
+  return opened;
+}
+
+Status VectorFile::Adopt(std::uint32_t rows, std::vector<std::uint64_t> checksums) {
+  VDB_ASSIGN_OR_RETURN(const std::uint64_t size, file_.Size());
+  const std::uint64_t wanted = std::uint64_t{rows} * stride_ * sizeof(float);
+  if (size < wanted) return DataLossError(StrCat(file_.path(), " has ", size, " bytes; wanted ", wanted));
+  if (checksums.size() != RoundUp(wanted, kBlockBytes) / kBlockBytes) {
+    return DataLossError(StrCat(file_.path(), ": ", checksums.size(), " checksums for ", wanted, " bytes"));
+  }
+  published_checksums_ = std::move(checksums);
+  allocated_.store(size, std::memory_order_relaxed);
+  return OkStatus();
+}
+
+// Whole pages of published rows are the file's until they are written to; all behind them is anonymous.
+Status VectorFile::MapPrivately(std::uint64_t published, std::uint64_t capacity) {
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const std::uint64_t bytes = RoundUp(capacity, page);
+  void* address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) return SystemError("cannot allocate", "memory for vectors", errno);
+  mappings_.push_back(std::make_unique<const Mapping>(Mapping{address, bytes}));
+  const std::uint64_t shared = published / page * page;
+  if (shared > 0 &&
+      ::mmap(address, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file_.fd(), 0) == MAP_FAILED) {
+    return SystemError("cannot map", file_.path(), errno);
+  }
+  if (published > shared) {
+    VDB_RETURN_IF_ERROR(file_.ReadAt(shared, static_cast<char*>(address) + shared, published - shared));
+  }
+  mapping_.store(mappings_.back().get(), std::memory_order_release);
+  return OkStatus();
 }
 
 Status VectorFile::TrustPublished(std::uint64_t bytes) {
@@ -120,19 +165,29 @@ void VectorFile::FixDimension(std::size_t dim) {
 Status VectorFile::WriteRows(std::uint32_t first_slot, std::span<const float> rows) {
   const std::uint64_t count = rows.size() / dim_;
   const std::uint64_t begin = std::uint64_t{first_slot} * stride_ * sizeof(float);
-  VDB_RETURN_IF_ERROR(Grow(begin + count * stride_ * sizeof(float)));
+  if (is_private_) {
+    if (mappings_.empty() || begin + count * stride_ * sizeof(float) > mappings_.back()->bytes) {
+      return InternalError("rows beyond what was asked for of vectors opened read-only");
+    }
+  } else {
+    VDB_RETURN_IF_ERROR(Grow(begin + count * stride_ * sizeof(float)));
+  }
   {
     MutexLock lock(&checksum_mutex_);
     whole_blocks_.resize(std::min<std::uint64_t>(whole_blocks_.size(), begin / kBlockBytes));
   }
-  if (stride_ == dim_) {
-    return file_.WriteAt(begin, {reinterpret_cast<const char*>(rows.data()), rows.size_bytes()});
-  }
+  if (stride_ == dim_) return Write(begin, rows);
   std::vector<float> padded(count * stride_);
   for (std::uint64_t i = 0; i < count; ++i) {
     std::memcpy(&padded[i * stride_], &rows[i * dim_], dim_ * sizeof(float));
   }
-  return file_.WriteAt(begin, {reinterpret_cast<const char*>(padded.data()), padded.size() * sizeof(float)});
+  return Write(begin, padded);
+}
+
+Status VectorFile::Write(std::uint64_t offset, std::span<const float> values) const {
+  if (!is_private_) return file_.WriteAt(offset, {reinterpret_cast<const char*>(values.data()), values.size_bytes()});
+  std::memcpy(static_cast<char*>(mappings_.back()->address) + offset, values.data(), values.size_bytes());
+  return OkStatus();
 }
 
 std::uint64_t VectorFile::BlockChecksum(std::uint64_t block, std::uint64_t end) const {

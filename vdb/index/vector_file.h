@@ -50,6 +50,10 @@ class VectorFile {
   // Only the last block, where it is shorter than a MiB, is compared; for the others see Verify.
   static Result<std::unique_ptr<VectorFile>> Open(const std::string& path, std::size_t dim, std::uint32_t rows,
                                                   std::vector<std::uint64_t> checksums);
+  // The published rows of a file, as Open, in memory that is the process's own: rows are added to it and the file is
+  // not changed. capacity: rows that there will be at most; path is not looked at where rows is 0.
+  static Result<std::unique_ptr<VectorFile>> OpenPrivate(const std::string& path, std::size_t dim, std::uint32_t rows,
+                                                         std::vector<std::uint64_t> checksums, std::uint32_t capacity);
   ~VectorFile();
   VectorFile(const VectorFile&) = delete;
   VectorFile& operator=(const VectorFile&) = delete;
@@ -78,6 +82,10 @@ class VectorFile {
 
  private:
   VectorFile(FileHandle file, std::size_t dim);
+  // The file has its rows; takes over their checksums.
+  Status Adopt(std::uint32_t rows, std::vector<std::uint64_t> checksums);
+  Status MapPrivately(std::uint64_t published, std::uint64_t capacity);
+  Status Write(std::uint64_t offset, std::span<const float> values) const;
   // Makes [0, bytes) of the file allocated and mapped.
   Status Grow(std::uint64_t bytes);
   // Takes over the published checksums of the first `bytes` bytes.
@@ -91,6 +99,7 @@ class VectorFile {
   };
 
   const FileHandle file_;
+  bool is_private_ = false;
   // Constant once a row has been written.
   std::atomic<std::size_t> dim_;
   std::atomic<std::size_t> stride_;

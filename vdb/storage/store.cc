@@ -220,6 +220,11 @@ Status Store::Ingest(const IngestFiles& files) {
   return FromRocks("taking sorted files into the store", rep_->db->IngestExternalFiles(args));
 }
 
+void Store::DiscardUnflushed() {
+  // Fails only for options that do not exist.
+  rep_->db->SetDBOptions({{"avoid_flush_during_shutdown", "true"}}).PermitUncheckedError();
+}
+
 Status Store::Flush() {
   const std::vector<rocksdb::ColumnFamilyHandle*> families(rep_->families.begin(), rep_->families.end());
   return FromRocks("flushing the store", rep_->db->Flush(rocksdb::FlushOptions(), families));

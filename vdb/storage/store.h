@@ -28,6 +28,8 @@ struct StoreOptions {
   std::size_t block_cache_bytes = std::size_t{64} << 20;
   // Logs are kept below this many bytes, so that replay at open stays short.
   std::size_t wal_bytes = std::size_t{64} << 20;
+  // Nothing on disk is changed, and Write must not be called. Logs are replayed in memory.
+  bool read_only = false;
   // Off only while a store is repaired.
   bool check_consistency = true;
 };
@@ -153,6 +155,8 @@ class Store {
   Status Ingest(const IngestFiles& files);
   // Writes memtables out and waits.
   Status Flush();
+  // The destructor will not write memtables out.
+  void DiscardUnflushed();
   // Merges all files of every column family.
   Status CompactEverything();
   // Reads every block of every file and compares checksums.

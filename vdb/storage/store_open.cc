@@ -1,6 +1,7 @@
 // Opening RocksDB: options, column families, and what its statuses become.
 
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
@@ -30,6 +31,12 @@ class FlushCounter final : public rocksdb::EventListener {
 
  private:
   std::shared_ptr<std::atomic<std::uint64_t>> flushes_;
+};
+
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
 };
 
 rocksdb::DBOptions DatabaseOptions(const StoreOptions& limits, std::shared_ptr<std::atomic<std::uint64_t>> flushes,
@@ -98,7 +105,7 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const StoreO
   auto rep = std::make_unique<Rep>();
   rep->path = path;
   rep->options = options;
-  VDB_RETURN_IF_ERROR(MakeDirectory(path));
+  if (!options.read_only) VDB_RETURN_IF_ERROR(MakeDirectory(path));
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (std::uint32_t f = 0; f < kFamilyCount; ++f) {
@@ -107,8 +114,11 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const StoreO
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(DatabaseOptions(options, rep->flushes, cache), path, descriptors, &handles, &db);
+  rocksdb::DBOptions db_options = DatabaseOptions(options, rep->flushes, cache);
+  if (options.read_only) db_options.info_log = std::make_shared<NoLog>();  // or RocksDB would begin a file
+  const rocksdb::Status status = options.read_only
+                                     ? rocksdb::DB::OpenForReadOnly(db_options, path, descriptors, &handles, &db)
+                                     : rocksdb::DB::Open(db_options, path, descriptors, &handles, &db);
   if (!status.ok()) {
     const Status mapped = FromRocks(StrCat("RocksDB cannot open ", path), status);
     // Whatever it says, a store that was there and does not open is damaged, unless the disk is full.

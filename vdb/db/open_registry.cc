@@ -1,0 +1,106 @@
+#include "vdb/db/open_registry.h"
+
+#include <utility>
+
+#include "vdb/db/database_impl.h"
+#include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb {
+namespace {
+
+// Options that make a difference while the database is open.
+Status CompareOptions(const std::string& path, const OpenOptions& open, const OpenOptions& wanted) {
+  const auto differs = [&](std::string_view option, std::uint64_t is, std::uint64_t asked) {
+    return FailedPreconditionError(StrCat(path, " is open in this process already, with ", option, " ", is,
+                                          "; wanted the same, got ", asked, ". Close it first, or use that handle"));
+  };
+  if (open.read_only != wanted.read_only) {
+    return differs("read_only", open.read_only ? 1 : 0, wanted.read_only ? 1 : 0);
+  }
+  if (open.threads != wanted.threads) return differs("threads", open.threads, wanted.threads);
+  if (open.memtable_bytes != wanted.memtable_bytes) {
+    return differs("memtable_bytes", open.memtable_bytes, wanted.memtable_bytes);
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+DatabaseLease::DatabaseLease(std::shared_ptr<DatabaseImpl> database) : database_(std::move(database)) {}
+
+DatabaseLease::~DatabaseLease() {
+  // Collections that are still held keep the database open.
+  if (!closed_.exchange(true)) static_cast<void>(OpenRegistry::Global().Release(database_.get()));
+}
+
+Status DatabaseLease::CheckOpen() const {
+  VDB_RETURN_IF_ERROR(database_->CheckUsable());
+  if (!closed_.load(std::memory_order_acquire)) return OkStatus();
+  return FailedPreconditionError(StrCat("this handle of ", database_->path(), " has been closed"));
+}
+
+Status DatabaseLease::Close() {
+  if (closed_.exchange(true)) return OkStatus();
+  return OpenRegistry::Global().Release(database_.get()) ? database_->Close() : OkStatus();
+}
+
+OpenRegistry& OpenRegistry::Global() {
+  static auto* registry = new OpenRegistry;  // never destroyed: databases may be closed during exit
+  return *registry;
+}
+
+Result<std::shared_ptr<DatabaseLease>> OpenRegistry::Open(const std::string& path, const OpenOptions& options) {
+  MutexLock lock(&mutex_);
+  if (const auto identity = storage::LockFile::IdentityOf(path + "/LOCK")) {
+    const auto found = open_.find(*identity);
+    if (found != open_.end()) {
+      const std::shared_ptr<DatabaseImpl> database = found->second.database.lock();
+      if (database != nullptr && database->CheckUsable().ok()) {
+        VDB_RETURN_IF_ERROR(CompareOptions(path, found->second.options, options));
+        ++found->second.leases;
+        return std::make_shared<DatabaseLease>(database);
+      }
+    }
+  }
+  CloseAbandoned(path);
+  if (threads_lost_ && !options.read_only) {
+    // A flush would wait for them for ever.
+    return FailedPreconditionError(
+        StrCat("cannot open ", path,
+               " for writing: this process was forked from one that had a database open, and "
+               "the store's background threads have not come along. Start the process afresh (exec, or "
+               "multiprocessing's 'spawn'), or open it read-only"));
+  }
+  VDB_ASSIGN_OR_RETURN(std::shared_ptr<DatabaseImpl> database, DatabaseImpl::Open(path, options));
+  ever_opened_ = true;
+  VDB_ASSIGN_OR_RETURN(const storage::LockFile::Identity identity, database->identity());
+  std::erase_if(open_, [](const auto& entry) { return entry.second.database.expired(); });
+  open_[identity] = {.database = database, .options = options, .leases = 1};
+  return std::make_shared<DatabaseLease>(std::move(database));
+}
+
+void OpenRegistry::CloseAbandoned(const std::string& path) {
+  for (const auto& [identity, entry] : open_) {
+    const std::shared_ptr<DatabaseImpl> database = entry.database.lock();
+    if (database == nullptr || !database->CheckUsable().ok() || database->path() != path) continue;
+    if (storage::LockFile::IdentityOf(path + "/LOCK") != identity) database->CloseAbandoned();
+  }
+}
+
+bool OpenRegistry::Release(DatabaseImpl* database) {
+  MutexLock lock(&mutex_);
+  for (auto entry = open_.begin(); entry != open_.end(); ++entry) {
+    if (entry->second.database.lock().get() != database) continue;
+    return --entry->second.leases == 0;
+  }
+  return true;  // of a parent process, or closed before
+}
+
+void OpenRegistry::ForgetInChild() {
+  open_.clear();
+  threads_lost_ = ever_opened_;
+  mutex_.Unlock();
+}
+
+}  // namespace vdb
