@@ -110,5 +110,15 @@ TEST(Visibility, AReplacedRecordNeitherVanishesNorAppearsTwice) {
   EXPECT_GE(looks.load(), 3U);
 }
 
+TEST(Deaths, CountsUpToTheLastEpoch) {
+  constexpr std::uint32_t kLast = 0xFFFF'FFFF;
+  Deaths deaths;
+  deaths.Reserve(2);
+  deaths.Kill(1, kLast);
+  EXPECT_TRUE(deaths.IsVisible(1, {.committed = 2, .epoch = kLast - 1}));
+  EXPECT_FALSE(deaths.IsVisible(1, {.committed = 2, .epoch = kLast}));
+  EXPECT_TRUE(deaths.IsVisible(0, {.committed = 2, .epoch = kLast}));
+}
+
 }  // namespace
 }  // namespace vdb

@@ -108,6 +108,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // Held shared by commits, exclusively while the next generation is built: its contents must not miss one.
   std::shared_mutex& write_gate() { return write_gate_; }
 
+  // Writer: ResourceExhausted if no further commit can be counted.
+  Status CheckEpochs() const;
   // Writer: the generation that commits go to.
   Generation* writer_generation() const { return writer_generation_.get(); }
   // Replaces the View. Call in the commit queue, or before the collection is visible to others.
@@ -156,6 +158,11 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // A purge waits for the readers that pinned a View before it began. Returns null while it waits; otherwise the View
   // to purge, and up to which epoch of its generation (0: nothing to do).
   std::shared_ptr<const View> AdvancePurge(std::uint32_t* epoch);
+  // Gives slots back to the purge, or notes that their records are gone, with the generation that now has their slots.
+  void ReturnUnpurged(const Generation& of, std::vector<DeadSlots> dead);
+  void NotePurged(const Generation& of, const std::vector<DeadSlots>& dead);
+  bool EpochsAreDue(const Generation& generation) const;
+  Status RenewEpochs();
   std::vector<std::shared_ptr<ScanLease>> Scans() const;
   void EndOldScans();
   std::uint64_t OldestViewSeconds() const;

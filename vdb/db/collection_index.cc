@@ -1,11 +1,14 @@
 // CollectionImpl: linking and purging in the background.
 
 #include <algorithm>
+#include <iterator>
+#include <new>
 
 #include "vdb/db/collection_impl.h"
 #include "vdb/db/database_impl.h"
 #include "vdb/index/graph_builder.h"
 #include "vdb/util/status_macros.h"
+#include "vdb/util/str_cat.h"
 #include "vdb/util/sync_point.h"
 
 namespace vdb {
@@ -33,6 +36,7 @@ bool CollectionImpl::WantsGraph(const Generation& generation) const {
 
 bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows) {
   MutexLock lock(&link_mutex_);
+  if (PinView()->generation.get() != generation) return false;  // replaced meanwhile
   if (!WantsGraph(*generation)) return false;
   const std::uint32_t committed = generation->LoadClock().committed;
   const std::uint32_t linked = generation->graph->linked();
@@ -84,6 +88,7 @@ void CollectionImpl::RunBackground(bool idle) {
     if (!operation.status().ok() || dropped()) return;
     PublishIfDue(idle);
     Purge();
+    if (EpochsAreDue(*PinView()->generation)) static_cast<void>(RenewEpochs());  // else the next tick tries again
   } catch (const std::bad_alloc&) {
     // What was not linked stays in the tail, where it is scanned; the next tick tries again.
   }
@@ -98,7 +103,9 @@ void CollectionImpl::Tick() {
     const Generation& generation = *view->generation;
     const std::uint32_t tail = generation.LoadClock().committed - generation.graph->linked();
     const bool link = WantsGraph(generation) && tail > 0 && quiet_ticks_ >= kQuietTicksToLink;
-    if (link || PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) ScheduleBackground(link);
+    if (link || EpochsAreDue(generation) || PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) {
+      ScheduleBackground(link);
+    }
   }
   EndOldScans();
   Purge();  // without a View of one's own to wait for
@@ -106,11 +113,15 @@ void CollectionImpl::Tick() {
 
 Status CollectionImpl::WaitForIndex() {
   VDB_RETURN_IF_ERROR(CheckUsable());
-  const std::shared_ptr<const View> view = PinView();
+  std::shared_ptr<const View> view = PinView();
+  const storage::GenerationKey key = view->generation->key;
   const std::uint32_t committed = view->generation->LoadClock().committed;
-  while (WantsGraph(*view->generation) && view->generation->graph->linked() < committed) {
+  // A generation that takes the place of this one comes with its graph.
+  while (view->generation->key.generation == key.generation && WantsGraph(*view->generation) &&
+         view->generation->graph->linked() < committed) {
     VDB_RETURN_IF_ERROR(CheckUsable());
     LinkOneBatch(view->generation.get(), 1);  // helping is waiting
+    view = PinView();
   }
   return OkStatus();
 }
@@ -166,23 +177,73 @@ void CollectionImpl::Purge() {
     if (batch.SizeBytes() / 32 < kPurgeSlots && i + 1 < dead.size()) continue;
     // Not synced: what a crash brings back is dead by its deletes entry, and is purged again.
     if (!database_.store().Write(&batch, false).ok()) {
-      // The next purge tries all of it again: removing a slot twice does no harm.
-      MutexLock purge(&view->generation->purge_mutex);
-      auto& unpurged = view->generation->unpurged;
-      unpurged.insert(unpurged.begin(), std::make_move_iterator(dead.begin()), std::make_move_iterator(dead.end()));
-      return;
+      return ReturnUnpurged(*view->generation, std::move(dead));
     }
     batch = storage::StoreBatch();
   }
-  {
-    MutexLock purge(&view->generation->purge_mutex);
-    for (const DeadSlots& entry : dead) view->generation->purged_seqs.push_back(entry.commit_seq);
-  }
+  NotePurged(*view->generation, dead);
   {
     MutexLock counters(&counters_mutex_);
     counters_.purged += purged;
   }
   SyncPoints::Reached("purge.after_write");
+}
+
+void CollectionImpl::ReturnUnpurged(const Generation& of, std::vector<DeadSlots> dead) {
+  // The next purge tries all of it again: removing a slot twice does no harm.
+  MutexLock lock(&view_mutex_);
+  Generation& now = *view_->generation;
+  if (now.key.generation != of.key.generation) return;  // its keys go as a whole
+  for (DeadSlots& entry : dead) entry.epoch = std::min(entry.epoch, now.LoadClock().epoch);
+  MutexLock purge(&now.purge_mutex);
+  now.unpurged.insert(now.unpurged.begin(), std::make_move_iterator(dead.begin()), std::make_move_iterator(dead.end()));
+}
+
+void CollectionImpl::NotePurged(const Generation& of, const std::vector<DeadSlots>& dead) {
+  MutexLock lock(&view_mutex_);
+  Generation& now = *view_->generation;
+  if (now.key.generation != of.key.generation) return;
+  MutexLock purge(&now.purge_mutex);
+  for (const DeadSlots& entry : dead) now.purged_seqs.push_back(entry.commit_seq);
+}
+
+bool CollectionImpl::EpochsAreDue(const Generation& generation) const {
+  return generation.LoadClock().epoch >= Generation::kRenewEpoch &&
+         !generation.verifying.load(std::memory_order_acquire);
+}
+
+Status CollectionImpl::CheckEpochs() const {
+  if (writer_generation_->LoadClock().epoch < Generation::kLastEpoch) return OkStatus();
+  return ResourceExhaustedError(StrCat("collection '", name_, "' has had ", Generation::kLastEpoch,
+                                       " commits since it was loaded, and counting them anew in the background has not "
+                                       "worked; close the database and open it again. Nothing was changed"));
+}
+
+Status CollectionImpl::RenewEpochs() {
+  SyncPoints::Reached("epochs.before_renewal");
+  MutexLock publishing(&publish_mutex_);
+  MutexLock linking(&link_mutex_);
+  return database_.RunExclusive([&]() -> Status {
+    VDB_RETURN_IF_ERROR(CheckUsable());
+    if (!EpochsAreDue(*writer_generation_)) return OkStatus();
+    try {
+      std::shared_ptr<Generation> renewed = writer_generation_->Renew();
+      auto view = std::make_shared<const View>(renewed);
+      MutexLock lock(&view_mutex_);
+      old_views_.reserve(old_views_.size() + 1);
+      // From here on nothing can fail. Readers of the old count hold on to records of the new one: the purge, which now
+      // begins anew, waits for them.
+      old_views_.push_back({view_, SteadyTime::Now()});
+      purge_epoch_ = 0;
+      view_ = std::move(view);
+      writer_generation_->HandOver(renewed);
+      writer_generation_ = std::move(renewed);
+    } catch (const std::bad_alloc&) {
+      return ResourceExhaustedError("out of memory while commits were to be counted anew; nothing was changed");
+    }
+    SyncPoints::Reached("epochs.renewed");
+    return OkStatus();
+  });
 }
 
 }  // namespace vdb

@@ -58,7 +58,10 @@ void CollectionImpl::PublishIfDue(bool idle) {
 
 Status CollectionImpl::PublishGeneration(Generation* generation) {
   MutexLock publishing(&publish_mutex_);
-  if (PinView()->generation.get() != generation) return OkStatus();  // replaced meanwhile, by one that is published
+  const std::shared_ptr<const View> view = PinView();
+  // Replaced meanwhile, by one that is published; or by its own renewal.
+  if (view->generation->key.generation != generation->key.generation) return OkStatus();
+  generation = view->generation.get();
   const Status status = WriteFiles(generation);
   MutexLock counters(&counters_mutex_);
   if (status.ok()) {

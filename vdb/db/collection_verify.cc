@@ -53,14 +53,14 @@ Status CollectionImpl::Verify() const {
       if (found && *found != slot && *found < snapshot.clock.committed) return damaged("its id leads to another slot");
       // The store may be ahead of the clock: then a commit under way has deleted it, or the clock has moved by now.
       if (!found && !database_.in_flight().Find(generation.key, id) &&
-          generation.LoadClock().epoch == snapshot.clock.epoch) {
+          generation.IsNewest(snapshot.clock)) {
         return damaged("its id leads nowhere");
       }
     }
   }
   // The counter first: it is stored after the clock, so the same clock behind it means the same commit.
   const std::uint64_t counted = generation.live.load(std::memory_order_acquire);
-  if (generation.LoadClock().epoch == snapshot.clock.epoch && live != counted) {
+  if (generation.IsNewest(snapshot.clock) && live != counted) {
     return DataLossError(StrCat("collection '", name_, "' has ", live, " live records; its counters say ", counted));
   }
   return OkStatus();

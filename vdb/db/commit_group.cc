@@ -117,7 +117,10 @@ void CommitGroup::Apply() noexcept {
 }
 
 Status CommitGroup::Prepare(CommitRequest* request) {
-  for (const Mutation& mutation : request->mutations) VDB_RETURN_IF_ERROR(mutation.collection->CheckUsable());
+  for (const Mutation& mutation : request->mutations) {
+    VDB_RETURN_IF_ERROR(mutation.collection->CheckUsable());
+    VDB_RETURN_IF_ERROR(mutation.collection->CheckEpochs());
+  }
   VDB_RETURN_IF_ERROR(WriteRows(request));
   return ResolveAndStage(request);
 }
@@ -231,6 +234,7 @@ Status CommitGroup::ResolveAndStage(CommitRequest* request) {
 
 Status CommitGroup::StageFilterDelete(FilterDelete* filter_delete, std::uint64_t* removed) {
   VDB_RETURN_IF_ERROR(filter_delete->collection->CheckUsable());
+  VDB_RETURN_IF_ERROR(filter_delete->collection->CheckEpochs());
   Generation* generation = filter_delete->collection->writer_generation();
   if (generation != filter_delete->generation) {
     filter_delete->generation_changed = true;

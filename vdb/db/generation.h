@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,9 +37,23 @@ struct DeadSlots {
 class Generation {
  public:
   Generation(storage::GenerationKey generation_key, std::string generation_directory)
-      : key(generation_key), directory(std::move(generation_directory)), fields(std::make_unique<FieldIndex>()) {}
+      : key(generation_key), directory(std::move(generation_directory)), fields(std::make_shared<FieldIndex>()) {}
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
+
+  // Commits are counted in 32 bits of the clock. Beyond the first half of them the count is begun anew in the
+  // background (Renew); should that fail for as many commits again, commits are refused.
+  static constexpr std::uint32_t kRenewEpoch = std::uint32_t{1} << 31;
+  static constexpr std::uint32_t kLastEpoch = std::numeric_limits<std::uint32_t>::max() - 1;
+  // Where the count of a generation that is loaded begins; tests begin near the end.
+  static inline std::atomic<std::uint32_t> first_epoch{1};
+
+  // Writer, with linking stopped: the same slots, rows, columns and links with the count of commits begun anew: what is
+  // dead was killed by epoch 1. Throws std::bad_alloc.
+  std::shared_ptr<Generation> Renew() const;
+  // Writer: `renewed` takes this one's place. Views of this one keep its clock, and keep the new one, whose records
+  // they read.
+  void HandOver(const std::shared_ptr<Generation>& renewed) noexcept;
 
   Clock LoadClock() const {
     const std::uint64_t word = clock_.load(std::memory_order_acquire);
@@ -71,9 +86,10 @@ class Generation {
   const storage::GenerationKey key;
   const std::string directory;  // holds the derived files
   Deaths deaths;
-  std::unique_ptr<FieldIndex> fields;   // set once, before the generation is visible
-  std::unique_ptr<VectorFile> vectors;  // set once, before the generation is visible
-  std::unique_ptr<Graph> graph;         // set once, before the generation is visible; linked in the background
+  // Set once, before the generation is visible; shared with the one that takes this one's place in Renew.
+  std::shared_ptr<FieldIndex> fields;
+  std::shared_ptr<VectorFile> vectors;
+  std::shared_ptr<Graph> graph;  // linked in the background
   // The rows of published files are still being compared with their checksums: no answer is called exact.
   std::atomic<bool> verifying{false};
 
@@ -90,7 +106,12 @@ class Generation {
   // Purged, but their deletes entries are needed until files that know them are published.
   std::vector<std::uint64_t> purged_seqs ABSL_GUARDED_BY(purge_mutex);
 
+  // Whether a reader's clock is still the newest there is.
+  bool IsNewest(Clock clock) const { return LoadClock().epoch == clock.epoch && !renewed_.load(); }
+
  private:
+  std::shared_ptr<Generation> successor_;  // writer: of Renew
+  std::atomic<bool> renewed_{false};
   std::atomic<std::uint64_t> clock_{std::uint64_t{1}};  // {committed 0, epoch 1}
   mutable Mutex stamp_mutex_;                           // orders clock_ with commit_seq_
   std::uint64_t commit_seq_ ABSL_GUARDED_BY(stamp_mutex_) = 0;

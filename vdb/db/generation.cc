@@ -1,0 +1,37 @@
+#include "vdb/db/generation.h"
+
+#include <bit>
+
+namespace vdb {
+
+std::shared_ptr<Generation> Generation::Renew() const {
+  auto renewed = std::make_shared<Generation>(key, directory);
+  renewed->fields = fields;
+  renewed->vectors = vectors;
+  renewed->graph = graph;
+  renewed->deaths.Reserve(next_slot);
+  for (std::uint64_t word = 0; word * 64 < next_slot; ++word) {
+    for (std::uint64_t dead = deaths.DeadWord(word); dead != 0; dead &= dead - 1) {
+      renewed->deaths.Kill(static_cast<std::uint32_t>(word * 64 + static_cast<std::uint64_t>(std::countr_zero(dead))),
+                           1);
+    }
+  }
+  renewed->abandoned = abandoned;
+  renewed->next_slot = next_slot;
+  renewed->live.store(live.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  const StampedClock stamped = LoadStampedClock();
+  renewed->PublishClock({.committed = stamped.clock.committed, .epoch = 1}, stamped.commit_seq);
+  return renewed;
+}
+
+void Generation::HandOver(const std::shared_ptr<Generation>& renewed) noexcept {
+  MutexLock old_lock(&purge_mutex);
+  MutexLock new_lock(&renewed->purge_mutex);
+  renewed->unpurged.swap(unpurged);
+  renewed->purged_seqs.swap(purged_seqs);
+  for (DeadSlots& entry : renewed->unpurged) entry.epoch = 1;
+  successor_ = renewed;
+  renewed_.store(true);
+}
+
+}  // namespace vdb
