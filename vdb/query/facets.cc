@@ -98,6 +98,10 @@ class FacetCounter {
       ++codes_[column_->cells().codes[slot]];
       return OkStatus();
     }
+    if (tag == CellTag::kInt64) {
+      Count(KeyKind::kInt64, column_->cells().words[slot], true);
+      return OkStatus();
+    }
     keys_.clear();
     if (path_.is_id) {
       AddString(index_.ids().Get(slot));
@@ -240,13 +244,16 @@ class FacetCounter {
       case KeyKind::kText:
         ++texts_[key.text];
         break;
-      default: {
-        NumberCount& number = numbers_[NumbersOf(key.kind)][key.word];
-        ++number.count;
-        number.integral |= key.integral;
+      default:
+        Count(key.kind, key.word, key.integral);
         break;
-      }
     }
+  }
+
+  void Count(KeyKind kind, std::uint64_t word, bool integral) {
+    NumberCount& number = numbers_[NumbersOf(kind)][word];
+    ++number.count;
+    number.integral |= integral;
   }
 
   static std::size_t NumbersOf(KeyKind kind) {

@@ -3,6 +3,13 @@
 #include "vdb/query/filter_evaluator.h"
 
 namespace vdb {
+namespace {
+
+bool EndsAlike(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && (a.empty() || a.back() == b.back());
+}
+
+}  // namespace
 
 IdLeaf::IdLeaf(const FilterNode& leaf, const FieldIndex& index) : index_(&index), leaf_(&leaf) {
   lookup_ = leaf.op == FilterOp::kEq || leaf.op == FilterOp::kNe || leaf.op == FilterOp::kIn;
@@ -16,6 +23,7 @@ IdLeaf::IdLeaf(const FilterNode& leaf, const FieldIndex& index) : index_(&index)
     wanted_.insert(operand.value.string_value());
     sizes_ |= std::uint64_t{1} << (operand.value.string_value().size() % 64);
   }
+  if (wanted_.size() == 1) only_ = *wanted_.begin();
   in_ = leaf.op == FilterOp::kNe ? Verdict::kFalse : Verdict::kTrue;
   out_ = leaf.op == FilterOp::kNe ? Verdict::kTrue : Verdict::kFalse;
   if (others) out_ = Verdict::kNull;
@@ -44,8 +52,9 @@ TriWord IdLeaf::Evaluate(std::uint64_t first, unsigned count) const {
 
 Verdict IdLeaf::OfId(std::string_view id) const {
   if (lookup_) {
-    const bool found = wanted_.size() == 1 ? *wanted_.begin() == id : wanted_.contains(id);
-    return found ? in_ : out_;
+    // Ids often begin alike and differ at their ends.
+    if (only_.data() != nullptr) return EndsAlike(id, only_) && id == only_ ? in_ : out_;
+    return wanted_.contains(id) ? in_ : out_;
   }
   ScalarRef value;
   value.kind = ScalarRef::Kind::kString;

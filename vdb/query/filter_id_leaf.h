@@ -39,7 +39,8 @@ class IdLeaf {
   // Equality with strings: in_ for an id that is one of them, else out_. An id of a size whose bit (size % 64) is clear
   // is none of them.
   bool lookup_ = false;
-  absl::flat_hash_set<std::string_view, TextHash> wanted_;
+  std::string_view only_;                                   // the one wanted id, or
+  absl::flat_hash_set<std::string_view, TextHash> wanted_;  // several, or none
   std::uint64_t sizes_ = 0;
   Verdict in_ = Verdict::kTrue;
   Verdict out_ = Verdict::kFalse;
