@@ -109,17 +109,19 @@ TEST_F(Interleaving, TwoUpsertsOfOneIdInOneGroupLeaveTheLater) {
 }
 
 TEST_F(Interleaving, DeleteByFilterSeesUpsertsThatCameBeforeItInTheQueue) {
-  for (int i = 0; i < 10; ++i) ASSERT_EQ(Put("r" + std::to_string(i), 1, R"({"kill": true})"), OkStatus());
-  Gate gate("commit.before_write");
-  // Holds the queue while a delete by filter has looked at the state before.
-  std::thread first([&] { ASSERT_EQ(Put("late", 2, R"({"kill": true})"), OkStatus()); });
-  gate.WaitUntilReached();
-  std::future<Result<std::uint64_t>> removed =
-      std::async(std::launch::async, [&] { return collection_->DeleteWhere("kill = TRUE"); });
-  gate.Open();
-  first.join();
-  EXPECT_EQ(removed.get().value(), 11U);
-  EXPECT_EQ(collection_->Count().value(), 0U);
+  for (const char* filter : {"kill = TRUE", "$id LIKE 'r%' OR $id = 'late'"}) {
+    for (int i = 0; i < 10; ++i) ASSERT_EQ(Put("r" + std::to_string(i), 1, R"({"kill": true})"), OkStatus());
+    Gate gate("commit.before_write");
+    // Holds the queue while a delete by filter has looked at the state before.
+    std::thread first([&] { ASSERT_EQ(Put("late", 2, R"({"kill": true})"), OkStatus()); });
+    gate.WaitUntilReached();
+    std::future<Result<std::uint64_t>> removed =
+        std::async(std::launch::async, [&] { return collection_->DeleteWhere(filter); });
+    gate.Open();
+    first.join();
+    EXPECT_EQ(removed.get().value(), 11U) << filter;
+    EXPECT_EQ(collection_->Count().value(), 0U) << filter;
+  }
 }
 
 TEST_F(Interleaving, UpsertAndDeleteNeverMakeARecordVanishOrAppearTwice) {
