@@ -79,9 +79,9 @@ class SegmentedArray {
   static constexpr unsigned kSegments = 33 - kBaseBits;
   static constexpr std::uint64_t kBase = std::uint64_t{1} << kBaseBits;
 
-  // Segment s begins at (2^s - 1) * kBase.
+  // Segment s begins at (2^s - 1) * kBase. Shifted first: g++ 14 warns of a sum that might wrap around to 0.
   static unsigned SegmentOf(std::uint64_t index) {
-    return static_cast<unsigned>(std::bit_width(index + kBase)) - 1 - kBaseBits;
+    return static_cast<unsigned>(std::bit_width((index >> kBaseBits) + 1)) - 1;
   }
   static std::uint64_t SegmentSize(unsigned s) { return kBase << s; }
   static std::uint64_t SegmentBegin(unsigned s) { return (kBase << s) - kBase; }
