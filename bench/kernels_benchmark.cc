@@ -109,11 +109,13 @@ void Register(benchmark::internal::Benchmark* measurement) {
 void RegisterDim(std::size_t dim) {
   std::string at = "/";
   at += std::to_string(dim);  // not operator+, of which g++ 12 warns wrongly at -O3
+  std::string four_at = "_x4";
+  four_at += at;
   for (const FloatKernels* kernels : SupportedFloatKernels()) {
     for (const Form form : {Form::kL2, Form::kDot}) {
       const std::string name = std::string(form == Form::kL2 ? "l2/" : "dot/") + kernels->name;
       Register(benchmark::RegisterBenchmark((name + at).c_str(), MeasureOne, kernels, form, dim));
-      Register(benchmark::RegisterBenchmark((name + "_x4" + at).c_str(), MeasureFour, kernels, form, dim));
+      Register(benchmark::RegisterBenchmark((name + four_at).c_str(), MeasureFour, kernels, form, dim));
     }
   }
   Register(benchmark::RegisterBenchmark(("l2/hnswlib" + at).c_str(), MeasureHnswlib<hnswlib::L2Space>, dim));

@@ -105,7 +105,7 @@ class Flip : public ::testing::Test {
   static void TearDownTestSuite() { delete folder_; }
 
   static std::string Fresh() {
-    const std::string copy = folder_->Path("copy");
+    std::string copy = folder_->Path("copy");
     fs::remove_all(copy);
     fs::remove_all(folder_->Path("repaired"));
     fs::copy(folder_->Path("master"), copy, fs::copy_options::recursive);
@@ -158,7 +158,7 @@ TEST_F(Flip, DamageInFilesOfOursEndsInRightAnswers) {
   for (int i = 0; i < Trials(60); ++i) {
     const std::string copy = Fresh();
     const std::string& file = files[static_cast<std::size_t>(i) % files.size()];
-    SCOPED_TRACE(file + ", " + Damage(copy + "/" + file));
+    SCOPED_TRACE(testing::Message() << file << ", " << Damage(fs::path(copy) / file));
     Result<Database> database = Database::Open(copy);
     ASSERT_TRUE(database.ok()) << database.status();
     ASSERT_EQ(Wrong(&*database), "");
@@ -181,7 +181,7 @@ TEST_F(Flip, DamageInTheStoreIsReportedOrHarmlessAndTheWayOutWorks) {
          ++tries) {
       file = files[random_() % files.size()];
     }
-    SCOPED_TRACE(file + ", " + Damage(copy + "/" + file));
+    SCOPED_TRACE(testing::Message() << file << ", " << Damage(fs::path(copy) / file));
     std::string problem;
     {
       Result<Database> database = Database::Open(copy);
@@ -223,6 +223,7 @@ TEST_F(Flip, DamageInTheStoreIsReportedOrHarmlessAndTheWayOutWorks) {
 }  // namespace
 }  // namespace vdb
 
+// NOLINTNEXTLINE(bugprone-exception-escape): an exception ends the writer, which the test then reports.
 int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "--writer") == 0) vdb::RunWriter(argv[2]);
   ::testing::InitGoogleTest(&argc, argv);

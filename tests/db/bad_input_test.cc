@@ -61,7 +61,7 @@ TEST_F(BadInput, Payloads) {
   Expect(collection_->Upsert({"x", good_, "{\"a\": }"}), "record 'x'");
   Expect(collection_->Upsert({"x", good_, "nonsense"}), "record 'x'");
   std::string deep = "1";
-  for (int i = 0; i < 65; ++i) deep = R"({"a":)" + deep + "}";
+  for (int i = 0; i < 65; ++i) deep.insert(0, R"({"a":)").append("}");
   Expect(collection_->Upsert({"x", good_, deep}), "64");
   std::string abyss(200'000, '[');
   Expect(collection_->Upsert({"x", good_, R"({"a":)" + abyss}), "record 'x'");

@@ -234,6 +234,8 @@ TEST_F(Basic, SearchBatchAnswersEachRequest) {
   for (int i = 0; i < 20; ++i) Put("r" + std::to_string(i), static_cast<float>(i), 0);
   std::vector<std::vector<float>> queries;
   std::vector<SearchRequest> requests;
+  queries.reserve(20);
+  requests.reserve(20);
   for (int i = 0; i < 20; ++i) queries.push_back({static_cast<float>(i), 0});
   for (const auto& q : queries) requests.push_back({.vector = q, .k = 1});
   const std::vector<SearchResult> results = c().SearchBatch(requests).value();

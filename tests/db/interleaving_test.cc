@@ -95,6 +95,7 @@ TEST_F(Interleaving, TwoUpsertsOfOneIdInOneGroupLeaveTheLater) {
   gate.WaitUntilReached();
   // These wait behind the leader and then go as one group.
   std::vector<std::thread> writers;
+  writers.reserve(4);
   for (int i = 0; i < 4; ++i) {
     writers.emplace_back(
         [&, i] { ASSERT_EQ(Put("same", static_cast<float>(i), R"({"w":)" + std::to_string(i) + "}"), OkStatus()); });
@@ -136,6 +137,7 @@ TEST_F(Interleaving, UpsertAndDeleteNeverMakeARecordVanishOrAppearTwice) {
     done.store(true);
   });
   std::vector<std::thread> readers;
+  readers.reserve(2);
   for (int r = 0; r < 2; ++r) {
     readers.emplace_back([&, r] {
       while (!done.load()) {

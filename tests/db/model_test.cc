@@ -65,6 +65,8 @@ class Model : public ::testing::Test {
     const int count = Below(4) == 0 ? 1 + Below(30) : 1;
     std::vector<std::pair<std::string, ModelRecord>> records;
     std::vector<std::string> payloads;
+    records.reserve(static_cast<std::size_t>(count));
+    payloads.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) records.emplace_back(RandomId(), RandomRecord());
     for (const auto& [id, record] : records) payloads.push_back(record.Payload());
     std::vector<RecordView> views;

@@ -232,7 +232,8 @@ TEST(HnswlibDamage, NoFlipOrTruncationCrashesTheImport) {
   for (int i = 0; i < 600; ++i) {
     std::string bad = good;
     // Half of them in the header.
-    bad[random() % (i % 2 == 0 ? 96 : bad.size())] ^= static_cast<char>(1 << random() % 8);
+    char& byte = bad[random() % (i % 2 == 0 ? 96 : bad.size())];
+    byte = static_cast<char>(byte ^ (1 << random() % 8));
     const Status status = import(bad);  // the format has no checksums: a flip in a row is not seen
     if (!status.ok()) {
       EXPECT_EQ(status.code(), StatusCode::kDataLoss);

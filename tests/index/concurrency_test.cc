@@ -15,7 +15,7 @@ constexpr ClusterSpec kSpec{.clusters = 20, .dim = 16};
 constexpr ClusterSpec kQuerySpec{.clusters = 20, .dim = 16, .row_seed = 5};
 
 TEST(GraphSearch, RunsBesideLinkingAndDeaths) {
-  constexpr std::uint32_t kHalf = 1'500;
+  constexpr std::size_t kHalf = 1'500;
   IndexUnderTest index(Metric::kL2Squared, kSpec.dim, 16, 2);
   const Rows rows = ClusteredRows(2 * kHalf, kSpec);
   const Rows queries = ClusteredRows(50, kQuerySpec);
@@ -27,6 +27,7 @@ TEST(GraphSearch, RunsBesideLinkingAndDeaths) {
   std::atomic<bool> linking{true};
   std::atomic<int> searches{0};
   std::vector<std::thread> searchers;
+  searchers.reserve(2);
   for (int t = 0; t < 2; ++t) {
     searchers.emplace_back([&] {
       for (std::size_t i = 0; linking.load() || i < queries.size(); ++i) {

@@ -14,6 +14,7 @@
 
 #include "tests/query/column_rows.h"
 #include "vdb/query/cardinality.h"
+#include "vdb/util/str_cat.h"
 
 namespace vdb {
 namespace {
@@ -190,7 +191,7 @@ TEST(FilterProgram, AgreesWithPayloadsFromHashes) {
   for (std::uint64_t i = 0; i < Column::kMinStringsToHash; ++i) {
     const std::string n = std::to_string(i + 1'000);
     ParsedPayload payload;
-    ASSERT_TRUE(parser.Parse(R"({"a":"v)" + n + R"(","b":"w)" + n + R"(","d":["z)" + n + R"("]})", &payload).ok());
+    ASSERT_TRUE(parser.Parse(StrCat(R"({"a":"v)", n, R"(","b":"w)", n, R"(","d":["z)", n, R"("]})"), &payload).ok());
     rows.index().Write(1'000'000, payload);  // a slot that nobody asks for
   }
   for (int i = 0; i < 300; ++i) rows.Add(RandomPayload(&random));
@@ -288,8 +289,8 @@ TEST(FilterProgram, ReadersCountBesideTheWriter) {
   for (std::uint32_t slot = 0; slot < kRows; ++slot) {
     const std::string n = std::to_string(slot % 10);
     ASSERT_TRUE(parser
-                    .Parse("{\"n\":" + n + ",\"s\":\"s" + n + "-" + std::to_string(slot / 2) + "\",\"t\":[\"t" + n +
-                               "\"],\"p" + std::to_string(slot / 50) + "\":1}",
+                    .Parse(StrCat(R"({"n":)", n, R"(,"s":"s)", n, "-", slot / 2, R"(","t":["t)", n, R"("],"p)",
+                                  slot / 50, R"(":1})"),
                            &payload)
                     .ok());
     index.Write(slot, payload);

@@ -69,7 +69,7 @@ Words Join(Words a, const Words& b) {
 }
 
 const std::vector<Field>& Fields() {
-  static const std::vector<Field> kFields = {
+  static const std::vector<Field> fields = {
       {"n", "$.n", kIntegers, Join(kIntegers, kDoubles)},
       {"d", "$.d", kDoubles, Join(kIntegers, kDoubles)},
       {"num", "$.num", Join(kIntegers, kDoubles), Join(kIntegers, kDoubles)},
@@ -79,7 +79,7 @@ const std::vector<Field>& Fields() {
       {"author.\"odd name\".age", "$.author.\"odd name\".age", kIntegers, Join(kIntegers, kDoubles)},
       {"$id", "", {}, Quoted(kTexts, '\''), true},
   };
-  return kFields;
+  return fields;
 }
 
 // A list of values of one type.
@@ -100,10 +100,10 @@ const std::vector<ListField>& ListFields() {
     return ListField{"items[]." + name, "EXISTS (SELECT 1" + from + ")",
                      "SELECT json_extract(i.value, '$." + name + "')" + from, literals};
   };
-  static const std::vector<ListField> kFields = {plain("tags", Quoted(kTexts, '\'')),
-                                                 plain("nums", Join(kIntegers, kDoubles)),
-                                                 inner("sku", Quoted(kTexts, '\'')), inner("qty", kIntegers)};
-  return kFields;
+  static const std::vector<ListField> fields = {plain("tags", Quoted(kTexts, '\'')),
+                                                plain("nums", Join(kIntegers, kDoubles)),
+                                                inner("sku", Quoted(kTexts, '\'')), inner("qty", kIntegers)};
+  return fields;
 }
 
 bool OneIn(Random* random, std::uint64_t n) {
@@ -203,8 +203,8 @@ Both RandomListPredicate(Random* random) {
 }
 
 Both RandomScalarPredicate(Random* random) {
-  static const Words kOperators = {" = ", " != ", " <> ", " < ", " <= ", " > ", " >= "};
-  static const Words kPatterns = {"'a%'",   "'ab'", "'_'", "'%'",   "'a_c'", "'%c'",  "'日%'",
+  static const Words operators = {" = ", " != ", " <> ", " < ", " <= ", " > ", " >= "};
+  static const Words patterns = {"'a%'",   "'ab'", "'_'", "'%'",   "'a_c'", "'%c'",  "'日%'",
                                   "'%本%'", "'A%'", "''",  "'%b%'", "'%ab'", "'%_c'", "'X%'"};
   const Field& field = Fields()[(*random)() % Fields().size()];
   const std::string sql = field.json.empty() ? "id" : "json_extract(p, '" + field.json + "')";
@@ -212,7 +212,7 @@ Both RandomScalarPredicate(Random* random) {
   std::string rest;
   switch ((*random)() % (field.text ? 6 : 4)) {
     case 0:
-      rest = Pick(random, kOperators) + Literal(random, field.literals);
+      rest = Pick(random, operators) + Literal(random, field.literals);
       break;
     case 1: {
       std::string plain;
@@ -228,11 +228,11 @@ Both RandomScalarPredicate(Random* random) {
       rest = " IS" + no + " NULL";
       break;
     case 4:
-      rest = no + " LIKE " + Pick(random, kPatterns);
+      rest = no + " LIKE " + Pick(random, patterns);
       break;
     default: {
       // SQLite's lower() folds ASCII; no text here has a capital beyond it.
-      const std::string pattern = Pick(random, kPatterns);
+      const std::string pattern = Pick(random, patterns);
       return {field.path + no + " ILIKE " + pattern, "(lower(" + sql + ")" + no + " LIKE lower(" + pattern + "))"};
     }
   }

@@ -77,6 +77,7 @@ TEST(Visibility, AReplacedRecordNeitherVanishesNorAppearsTwice) {
   std::atomic<std::uint64_t> wrong{0};
   std::atomic<std::uint64_t> looks{0};
   std::vector<std::thread> readers;
+  readers.reserve(2);
   for (int r = 0; r < 2; ++r) {
     readers.emplace_back([&] {
       for (bool last = false; !last;) {

@@ -39,6 +39,7 @@ void PrintCollections(const std::vector<CollectionStats>& all) {
     return;
   }
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(all.size());
   for (const CollectionStats& s : all) {
     rows.push_back({s.name, StrCat(s.records), StrCat(s.options.dim), std::string(MetricName(s.options.metric)),
                     Bytes(s.anonymous_bytes), Bytes(s.mapped_bytes)});

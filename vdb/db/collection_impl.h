@@ -139,7 +139,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status LoadPublished(Generation* generation, const storage::PublishedFiles& files, std::uint32_t slots);
   // Without rows, for a generation of so many slots.
   Result<std::unique_ptr<VectorFile>> MakeVectors(const std::string& directory, std::uint32_t slots) const;
-  void VerifyVectors(std::shared_ptr<Generation> generation, std::uint32_t rows);
+  void VerifyVectors(Generation* generation, std::uint32_t rows);
   // Rows of slots [first, end) of the vector file, from the store.
   Status ReplayVectors(Generation* generation, std::uint32_t first, std::uint32_t end) const;
 

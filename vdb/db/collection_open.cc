@@ -36,7 +36,7 @@ class RowRuns {
 
   Status Flush() {
     if (count_ == 0) return OkStatus();
-    const Status status = file_.WriteRows(first_, rows_);
+    Status status = file_.WriteRows(first_, rows_);
     rows_.clear();
     count_ = 0;
     return status;
@@ -125,7 +125,7 @@ Status CollectionImpl::Load() {
     SwapView(generation);
     if (generation->verifying.load(std::memory_order_relaxed)) {
       database_.pool().Post(
-          [self = shared_from_this(), generation, rows = replay_from] { self->VerifyVectors(generation, rows); });
+          [self = shared_from_this(), generation, rows = replay_from] { self->VerifyVectors(generation.get(), rows); });
     }
     if (WantsGraph(*generation)) ScheduleBackground(true);
   } catch (const std::bad_alloc&) {

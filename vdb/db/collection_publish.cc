@@ -62,7 +62,7 @@ Status CollectionImpl::PublishGeneration(Generation* generation) {
   // Replaced meanwhile, by one that is published; or by its own renewal.
   if (view->generation->key.generation != generation->key.generation) return OkStatus();
   generation = view->generation.get();
-  const Status status = WriteFiles(generation);
+  Status status = WriteFiles(generation);
   MutexLock counters(&counters_mutex_);
   if (status.ok()) {
     publish_failures_.store(0, std::memory_order_relaxed);
@@ -190,14 +190,14 @@ void CollectionImpl::RecordDamage(const std::string& damage) {
   counters_.damage = damage;
 }
 
-void CollectionImpl::VerifyVectors(std::shared_ptr<Generation> generation, std::uint32_t rows) {
+void CollectionImpl::VerifyVectors(Generation* generation, std::uint32_t rows) {
   const DatabaseImpl::Operation operation(&database_);
   if (!operation.status().ok()) return;
   if (const Status status = generation->vectors->Verify(rows); !status.ok()) {
     RecordDamage(StrCat(status.message(), "; its rows were written anew from the store"));
     // Rows that readers look at meanwhile are damaged ones, and no answer is called exact until all are mended. If the
     // store cannot be read either, it stays so.
-    if (!ReplayVectors(generation.get(), 0, rows).ok()) return;
+    if (!ReplayVectors(generation, 0, rows).ok()) return;
   }
   generation->verifying.store(false, std::memory_order_release);
 }

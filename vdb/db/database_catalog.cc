@@ -207,7 +207,7 @@ Result<std::shared_ptr<CollectionImpl>> DatabaseImpl::CreateCollection(std::stri
 
 Status DatabaseImpl::CommitCatalog(storage::StoreBatch* batch) {
   batch->PutCommitSeq(commit_seq_ + 1);
-  if (const Status written = store_->Write(batch, true); !written.ok()) {
+  if (Status written = store_->Write(batch, true); !written.ok()) {
     BecomeReadOnly(written);
     return written;
   }

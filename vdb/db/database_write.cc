@@ -72,6 +72,7 @@ Status DatabaseImpl::Commit(CommitRequest* request) {
     for (const Mutation& mutation : request->mutations) collections.insert(mutation.collection);
     if (request->filter_delete) collections.insert(request->filter_delete->collection);
     std::vector<std::shared_lock<std::shared_mutex>> writing;
+    writing.reserve(collections.size());
     for (CollectionImpl* collection : collections) writing.emplace_back(collection->write_gate());
     queue_.Run(request);
   }

@@ -11,7 +11,7 @@ constexpr std::size_t kAhead = 8;
 // The first lines of a row: the hardware prefetcher takes over from there.
 void PrefetchRow(const float* row) {
   const auto* bytes = reinterpret_cast<const char*>(row);
-  for (int line = 0; line < 4; ++line) __builtin_prefetch(bytes + 64 * line);
+  for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(bytes + 64 * line);
 }
 
 // Collects slots and scores them four at a time, kAhead behind.

@@ -130,7 +130,7 @@ Status Graph::ReplaceBorrowed(const FillNodes& fill) {
     const auto first = static_cast<std::uint32_t>(SegmentBegin(s));
     const std::uint64_t nodes = std::min<std::uint64_t>(SegmentNodes(s), count - first);
     std::uint32_t* memory = AllocateSegment(s);
-    const Status filled = fill(first, {memory, nodes * stride_});
+    Status filled = fill(first, {memory, nodes * stride_});
     if (!filled.ok()) {
       ::munmap(memory, std::exchange(segment_bytes_[s], 0));
       return filled;

@@ -102,7 +102,7 @@ Status WriteIndex(const std::string& path, const FileHeader& header, const Graph
   }
   for (std::uint32_t slot = 0; slot < header.elements; ++slot) {
     const std::uint32_t level = graph.LevelOf(slot);
-    out.Add(static_cast<std::uint32_t>(level * (graph.m() + 1) * sizeof(std::uint32_t)));
+    out.Add(static_cast<std::uint32_t>(sizeof(std::uint32_t) * level * (graph.m() + 1)));
     for (std::uint32_t l = 1; l <= level; ++l) out.AddLinks(graph, slot, l, 0);
     VDB_RETURN_IF_ERROR(out.FlushIfLarge());
   }

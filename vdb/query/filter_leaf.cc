@@ -39,7 +39,7 @@ std::uint64_t TagMask(const std::array<std::uint8_t, 64>& tags, std::uint8_t tag
   constexpr std::uint64_t kEach = 0x0101'0101'0101'0101;
   constexpr std::uint64_t kGather = 0x0102'0408'1020'4080;  // bit 0 of byte i to bit 56 + i
   std::uint64_t mask = 0;
-  for (unsigned i = 0; i < 8; ++i) {
+  for (std::size_t i = 0; i < 8; ++i) {
     std::uint64_t eight = 0;
     std::memcpy(&eight, tags.data() + i * 8, 8);
     const std::uint64_t equal = ((0x80 * kEach - (eight ^ (kEach * tag))) >> 7) & kEach;

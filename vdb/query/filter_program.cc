@@ -109,7 +109,7 @@ struct FilterProgram::Node {
     const auto words = static_cast<unsigned>((end - first + 63) / 64);
     if (children.empty()) {
       for (unsigned w = 0; w < words; ++w) {
-        const std::uint64_t at = first + w * 64;
+        const std::uint64_t at = first + std::uint64_t{w} * 64;
         const auto count = static_cast<unsigned>(std::min<std::uint64_t>(64, end - at));
         (*out)[w] = EvaluateWord(at, count);
         if (negated) Negate(&(*out)[w]);
@@ -125,7 +125,7 @@ struct FilterProgram::Node {
       for (unsigned w = 0; w < words; ++w) {
         if (disjunction) Negate(&to[w]);
         if (c > 0) AndInto(&(*out)[w], to[w]);
-        decided &= (*out)[w].is_false == LowBits(end - first - w * 64);
+        decided &= (*out)[w].is_false == LowBits(end - first - std::uint64_t{w} * 64);
       }
     }
     if (disjunction == negated) return;
@@ -174,7 +174,7 @@ void FilterProgram::Evaluate(std::uint32_t begin, std::uint32_t end, TriWords* o
   TriBlock block;
   for (std::size_t first = 0; first < words; first += kBlockWords) {
     const std::uint64_t from = std::uint64_t{begin} + first * 64;
-    const std::uint64_t to = std::min<std::uint64_t>(end, from + kBlockWords * 64);
+    const std::uint64_t to = std::min<std::uint64_t>(end, from + std::uint64_t{kBlockWords} * 64);
     root_->Evaluate(from, to, &block);
     for (std::size_t w = first; w < std::min(words, first + kBlockWords); ++w) {
       out->is_true[w] = block[w - first].is_true;

@@ -50,7 +50,7 @@ struct Store::Rep {
 
   ~Rep();
   Result<std::optional<std::string>> Get(Family family, std::string_view key) const;
-  std::unique_ptr<rocksdb::Iterator> NewIterator(Family family, rocksdb::ReadOptions read) const;
+  std::unique_ptr<rocksdb::Iterator> NewIterator(Family family, const rocksdb::ReadOptions& read) const;
 };
 
 // Batches name column families by handle, which they need not own: a stand-in by id.

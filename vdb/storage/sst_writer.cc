@@ -47,7 +47,7 @@ struct SstWriter::Rep {
 
   static Status Close(Output* output) {
     if (output->writer == nullptr) return OkStatus();
-    const Status status = FromRocks(StrCat("finishing ", output->paths.back()), output->writer->Finish());
+    Status status = FromRocks(StrCat("finishing ", output->paths.back()), output->writer->Finish());
     output->writer.reset();
     return status;
   }

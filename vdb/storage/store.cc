@@ -104,7 +104,7 @@ Result<std::optional<std::string>> Store::Rep::Get(Family family, std::string_vi
   return std::optional<std::string>(std::move(value));
 }
 
-std::unique_ptr<rocksdb::Iterator> Store::Rep::NewIterator(Family family, rocksdb::ReadOptions read) const {
+std::unique_ptr<rocksdb::Iterator> Store::Rep::NewIterator(Family family, const rocksdb::ReadOptions& read) const {
   return std::unique_ptr<rocksdb::Iterator>(db->NewIterator(read, families[family]));
 }
 

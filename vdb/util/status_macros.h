@@ -7,6 +7,9 @@
 #define VDB_STATUS_CONCAT_INNER(a, b) a##b
 #define VDB_STATUS_CONCAT(a, b) VDB_STATUS_CONCAT_INNER(a, b)
 
+// Variables that the macros declare cannot stand in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
+
 // VDB_RETURN_IF_ERROR(expr): returns the Status of expr from this function unless it is Ok.
 #define VDB_RETURN_IF_ERROR(expr) VDB_RETURN_IF_ERROR_INNER(VDB_STATUS_CONCAT(vdb_status_, __LINE__), expr)
 #define VDB_RETURN_IF_ERROR_INNER(status, expr) \
@@ -23,5 +26,7 @@
   if (!result.ok()) [[unlikely]]                      \
     return result.status();                           \
   lhs = *std::move(result)
+
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif  // VDB_UTIL_STATUS_MACROS_H_
