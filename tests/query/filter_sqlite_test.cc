@@ -205,7 +205,7 @@ Both RandomListPredicate(Random* random) {
 Both RandomScalarPredicate(Random* random) {
   static const Words operators = {" = ", " != ", " <> ", " < ", " <= ", " > ", " >= "};
   static const Words patterns = {"'a%'",   "'ab'", "'_'", "'%'",   "'a_c'", "'%c'",  "'日%'",
-                                  "'%本%'", "'A%'", "''",  "'%b%'", "'%ab'", "'%_c'", "'X%'"};
+                                 "'%本%'", "'A%'", "''",  "'%b%'", "'%ab'", "'%_c'", "'X%'"};
   const Field& field = Fields()[(*random)() % Fields().size()];
   const std::string sql = field.json.empty() ? "id" : "json_extract(p, '" + field.json + "')";
   const std::string no = OneIn(random, 3) ? " NOT" : "";

@@ -52,8 +52,7 @@ Status CollectionImpl::Verify() const {
       // A later commit may have replaced or deleted the record by now; another slot below the clock may not hold it.
       if (found && *found != slot && *found < snapshot.clock.committed) return damaged("its id leads to another slot");
       // The store may be ahead of the clock: then a commit under way has deleted it, or the clock has moved by now.
-      if (!found && !database_.in_flight().Find(generation.key, id) &&
-          generation.IsNewest(snapshot.clock)) {
+      if (!found && !database_.in_flight().Find(generation.key, id) && generation.IsNewest(snapshot.clock)) {
         return damaged("its id leads nowhere");
       }
     }
