@@ -111,7 +111,8 @@ class Collection {
   Result<Record> Get(std::string_view id, bool with_vector = false) const;
 
   Result<SearchResult> Search(const SearchRequest& request) const;
-  // The same as a Search for each request, on all cores and on one state; results in order. The first error is
+  // The same as a Search for each request, on all cores and on one state (searches by id: each on
+  // the state in which its record was found); results in order. The first error is
   // returned.
   Result<std::vector<SearchResult>> SearchBatch(std::span<const SearchRequest> requests) const;
   // Runs the search and tells how.

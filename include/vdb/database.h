@@ -3,6 +3,7 @@
 #define VDB_DATABASE_H_
 
 #include <vdb/collection.h>
+#include <vdb/events.h>
 #include <vdb/status.h>
 #include <vdb/types.h>
 
@@ -64,7 +65,14 @@ class Database {
   // Applies a batch: durable all or nothing; a search sees it whole per collection.
   Status Write(const WriteBatch& batch, const WriteOptions& options = {});
 
+  // Writes a copy of the database, as of now, into a new folder: it opens like any other. Files that are never written
+  // again are hard links where the file system is the same. Writes wait while the store is copied, reads do not.
+  // AlreadyExists if the folder is there; after an error nothing is left of it.
+  Status Checkpoint(const std::string& folder);
+
   Result<DatabaseStats> Stats() const;
+  // What happened in the background since the last call, oldest first: the last 1,000 events.
+  Result<std::vector<Event>> DrainEvents();
 
   // Waits for calls that are under way, publishes what is worth it, syncs and closes. Every handle fails from then on;
   // where the path was opened more than once, this handle only, until the last is closed. Ok when closed already.

@@ -7,8 +7,10 @@
 #include <vdb/filter.h>
 #include <vdb/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <span>
 #include <string>
@@ -45,6 +47,10 @@ struct SearchRequest {
   std::size_t ef = 0;
   // Score every matching record: recall 1.
   bool exact = false;
+  // Only hits at most this far away, by the collection's metric; every matching record is scored. Up to k of them.
+  std::optional<float> radius = {};
+  // Give up after this long, with DeadlineExceeded; 0: never.
+  std::chrono::microseconds timeout{0};
   // What hits carry besides id and distance.
   bool with_payload = true;
   bool with_vector = false;
@@ -79,7 +85,7 @@ struct SearchResult {
   PlanKind plan = PlanKind::kExact;
   // Proven to be the k nearest of the matching records.
   bool exact = false;
-  // min(k, matches) hits are there.
+  // min(k, matches) hits are there; of the matches within the radius, where one was asked for.
   bool complete = false;
   // Why this plan, and why not exact or not complete where that is so.
   std::string why;

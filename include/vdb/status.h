@@ -147,7 +147,8 @@ class [[nodiscard]] Result {
     status_.value();
     return *value_;
   }
-  T&& value() && {
+  // By value, so that what is taken out of a temporary outlives it.
+  T value() && {
     status_.value();
     return *std::move(value_);
   }

@@ -5,6 +5,7 @@
 #include <vdb/bulk_loader.h>
 #include <vdb/collection.h>
 #include <vdb/database.h>
+#include <vdb/events.h>
 #include <vdb/facets.h>
 #include <vdb/filter.h>
 #include <vdb/limits.h>

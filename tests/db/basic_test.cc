@@ -254,13 +254,6 @@ TEST_F(Basic, ClosedDatabaseFailsEveryCall) {
   database_.reset();
 }
 
-TEST_F(Basic, SecondOpenIsRefusedAndNamesTheProcess) {
-  const Result<Database> second = Database::Open(folder_.Path("db"));
-  ASSERT_EQ(second.status().code(), StatusCode::kFailedPrecondition);
-  EXPECT_NE(second.status().message().find("process " + std::to_string(::getpid())), std::string::npos)
-      << second.status();
-}
-
 TEST_F(Basic, ForkedChildFailsAndReleasesTheLock) {
   Put("a", 1, 0);
   int ready[2];
@@ -282,6 +275,32 @@ TEST_F(Basic, ForkedChildFailsAndReleasesTheLock) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   ::close(ready[0]);
   ::close(ready[1]);
+}
+
+TEST_F(Basic, ARadiusCutsOffWhatIsFarther) {
+  for (int i = 0; i < 20; ++i)
+    Put("r" + std::to_string(i), static_cast<float>(i), 0,
+        R"({"even": )" + std::string(i % 2 == 0 ? "true}" : "false}"));
+  const SearchResult result = Near(0, 0, {.k = 100, .radius = 9.0F});
+  EXPECT_EQ(IdsOf(result), (Strings{"r0", "r1", "r2", "r3"}));  // squared distances 0, 1, 4, 9
+  EXPECT_TRUE(result.exact && result.complete);
+  EXPECT_EQ(result.plan, PlanKind::kExact);
+  EXPECT_EQ(IdsOf(Near(0, 0, {.k = 2, .radius = 9.0F})), (Strings{"r0", "r1"}));
+  EXPECT_EQ(IdsOf(Near(0, 0, {.k = 100, .filter = "even = TRUE", .radius = 9.0F})), (Strings{"r0", "r2"}));
+  EXPECT_TRUE(Near(0.5F, 0, {.radius = 0.1F}).hits.empty());
+  const std::vector<float> v = {0, 0};
+  EXPECT_EQ(c().Search({.vector = v, .radius = NAN}).status().code(), StatusCode::kInvalidArgument);
+}
+
+TEST_F(Basic, ATimeoutEndsASearchAndALongerOneDoesNot) {
+  for (int i = 0; i < 50; ++i) Put(std::to_string(i), static_cast<float>(i), 0);
+  const std::vector<float> v = {0, 0};
+  // Over before it has begun, whatever the machine.
+  EXPECT_EQ(c().Search({.vector = v, .exact = true, .timeout = std::chrono::microseconds(1)}).status().code(),
+            StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(c().Search({.vector = v, .timeout = std::chrono::hours(1)}).value().hits.size(), 10U);
+  EXPECT_EQ(c().Search({.vector = v, .timeout = std::chrono::microseconds(-1)}).status().code(),
+            StatusCode::kInvalidArgument);
 }
 
 }  // namespace

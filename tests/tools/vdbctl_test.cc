@@ -46,6 +46,18 @@ TEST_F(Vdbctl, EveryAnswerIsOneJsonDocument) {
   EXPECT_EQ(Answer("explain", {"c", "--id", "a"})["plan"], "P0 exact");
   EXPECT_EQ(Answer("repair", {Path("copy")}),
             Json::parse(R"({"collections": 1, "records": 3, "missing": 0, "dropped": 0})"));
+  EXPECT_EQ(Answer("document", {"c"}), Json::object());
+  EXPECT_EQ(Answer("document", {"c", "--set", R"({"by": "me"})"}), Json::parse(R"({"set": true})"));
+  EXPECT_EQ(Answer("document", {"c"}), Json::parse(R"({"by": "me"})"));
+  EXPECT_EQ(Answer("update", {"c", "--id", "a", "--payload", R"({"t": null, "u": 1})"}),
+            Json::parse(R"({"updated": 1})"));
+  EXPECT_EQ(Answer("get", {"c", "a"})["payload"], Json::parse(R"({"n": 1, "u": 1})"));
+  EXPECT_EQ(Answer("update", {"c", "--filter", "u = 1", "--payload", R"({"n": 1, "t": "red"})", "--replace"}),
+            Json::parse(R"({"updated": 1})"));
+  EXPECT_EQ(Answer("get", {"c", "a"})["payload"], Json::parse(R"({"n": 1, "t": "red"})"));
+  EXPECT_EQ(Answer("search", {"c", "--vector", "[0.9, 0]", "--radius", "0.5", "--timeout", "60000"})["hits"].size(),
+            1U);
+  EXPECT_TRUE(Answer("checkpoint", {Path("checkpoint")}).contains("checkpoint"));
   EXPECT_EQ(Answer("delete", {"c", "c", "none"}), Json::parse(R"({"deleted": 1})"));
   EXPECT_EQ(Answer("compact", {"c"}), Json::parse(R"({"slots_before": 3, "slots_after": 2})"));
   EXPECT_EQ(Answer("create", {"d", "--dim", "1"}), Json::parse(R"({"created": "d"})"));

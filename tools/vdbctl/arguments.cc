@@ -16,6 +16,15 @@ Result<Database> OpenExisting(const Arguments& arguments) {
   return Database::Open(arguments.database, {.create_if_missing = false});
 }
 
+Result<Database> OpenForReading(const Arguments& arguments) {
+  return Database::Open(arguments.database, {.read_only = true});
+}
+
+Result<Collection> OpenCollectionForReading(const Arguments& arguments) {
+  VDB_ASSIGN_OR_RETURN(Database database, OpenForReading(arguments));
+  return OpenNamed(&database, arguments.collection);
+}
+
 Result<Collection> OpenCollectionOf(const Arguments& arguments) {
   VDB_ASSIGN_OR_RETURN(Database database, OpenExisting(arguments));
   return OpenNamed(&database, arguments.collection);

@@ -7,6 +7,7 @@
 #include <vdb/vdb.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ struct Arguments {
   std::size_t k = 10;
   std::size_t ef = 0;
   bool exact = false;
+  std::optional<float> radius;
+  std::uint64_t timeout_ms = 0;
+  bool replace = false;
   bool with_vector = false;
   std::uint64_t limit = 0;
   std::string path;
@@ -46,10 +50,13 @@ Status Verify(const Arguments& arguments);
 Status Compact(const Arguments& arguments);
 Status Drop(const Arguments& arguments);
 Status Repair(const Arguments& arguments);
+Status Checkpoint(const Arguments& arguments);
+Status Document(const Arguments& arguments);
 
 // commands_records.cc
 Status Put(const Arguments& arguments);
 Status Get(const Arguments& arguments);
+Status Update(const Arguments& arguments);
 Status Delete(const Arguments& arguments);
 Status Count(const Arguments& arguments);
 Status Facets(const Arguments& arguments);
@@ -63,6 +70,9 @@ Status Explain(const Arguments& arguments);
 // lists those that exist.
 Result<Database> OpenExisting(const Arguments& arguments);
 Result<Collection> OpenCollectionOf(const Arguments& arguments);
+// The same beside other readers.
+Result<Database> OpenForReading(const Arguments& arguments);
+Result<Collection> OpenCollectionForReading(const Arguments& arguments);
 Result<std::vector<Value>> BindValues(const Arguments& arguments);
 // --vector, or the row that --vector-file FILE:ROW names; empty if neither is given.
 Result<std::vector<float>> GivenVector(const Arguments& arguments);

@@ -60,7 +60,7 @@ std::uint64_t DiskBytes(const std::string& folder) {
 }
 
 Status DatabaseInfo(const Arguments& a) {
-  VDB_ASSIGN_OR_RETURN(Database database, OpenExisting(a));
+  VDB_ASSIGN_OR_RETURN(Database database, OpenForReading(a));
   VDB_ASSIGN_OR_RETURN(const std::vector<CollectionStats> all, AllStats(&database));
   std::uint64_t records = 0;
   std::uint64_t anonymous = 0;
@@ -115,7 +115,7 @@ Status Create(const Arguments& a) {
 }
 
 Status Collections(const Arguments& a) {
-  VDB_ASSIGN_OR_RETURN(Database database, OpenExisting(a));
+  VDB_ASSIGN_OR_RETURN(Database database, OpenForReading(a));
   VDB_ASSIGN_OR_RETURN(const std::vector<CollectionStats> all, AllStats(&database));
   if (a.json) {
     std::printf("%s\n", CollectionsJson(all).c_str());
@@ -150,7 +150,7 @@ Status Info(const Arguments& a) {
 }
 
 Status Verify(const Arguments& a) {
-  VDB_ASSIGN_OR_RETURN(Database database, OpenExisting(a));
+  VDB_ASSIGN_OR_RETURN(Database database, OpenForReading(a));
   std::vector<std::string> names = {a.collection};
   if (a.collection.empty()) {
     VDB_ASSIGN_OR_RETURN(names, database.ListCollections());
@@ -182,6 +182,27 @@ Status Compact(const Arguments& a) {
   std::printf(a.json ? "{\"slots_before\": %" PRIu64 ", \"slots_after\": %" PRIu64 "}\n"
                      : "%" PRIu64 " slots became %" PRIu64 "\n",
               before.slots, after.slots);
+  return OkStatus();
+}
+
+Status Checkpoint(const Arguments& a) {
+  VDB_ASSIGN_OR_RETURN(Database database, OpenExisting(a));
+  VDB_RETURN_IF_ERROR(database.Checkpoint(a.target));
+  std::printf(a.json ? "{\"checkpoint\": %s}\n" : "copied to %s\n",
+              (a.json ? Quote(a.target) : Printable(a.target)).c_str());
+  return OkStatus();
+}
+
+Status Document(const Arguments& a) {
+  if (a.payload.empty()) {
+    VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionForReading(a));
+    VDB_ASSIGN_OR_RETURN(const std::string document, collection.GetDocument());
+    std::printf("%s\n", Printable(OneLine(document)).c_str());
+    return OkStatus();
+  }
+  VDB_ASSIGN_OR_RETURN(Collection collection, OpenCollectionOf(a));
+  VDB_RETURN_IF_ERROR(collection.SetDocument(a.payload));
+  std::printf(a.json ? "{\"set\": true}\n" : "set\n");
   return OkStatus();
 }
 

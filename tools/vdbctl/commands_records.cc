@@ -64,7 +64,7 @@ Status Put(const Arguments& a) {
 }
 
 Status Get(const Arguments& a) {
-  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionOf(a));
+  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionForReading(a));
   std::string json;
   for (const std::string& id : a.ids) {
     VDB_ASSIGN_OR_RETURN(const Record record, collection.Get(id, a.with_vector));
@@ -76,6 +76,19 @@ Status Get(const Arguments& a) {
     if (a.with_vector) std::printf("%s\n", VectorJson(record.vector).c_str());
   }
   if (a.json) std::printf(a.ids.size() == 1 ? "%s\n" : "[%s]\n", json.c_str());
+  return OkStatus();
+}
+
+Status Update(const Arguments& a) {
+  if (a.id.empty() == a.filter.empty()) return InvalidArgumentError("wanted --id or --filter, and not both");
+  VDB_ASSIGN_OR_RETURN(Collection collection, OpenCollectionOf(a));
+  VDB_ASSIGN_OR_RETURN(const std::vector<Value> bind, BindValues(a));
+  const UpdateOptions options{.mode = a.replace ? UpdateMode::kReplace : UpdateMode::kMerge};
+  const PayloadUpdate one{.id = a.id, .payload = a.payload};
+  VDB_ASSIGN_OR_RETURN(const std::uint64_t updated,
+                       a.id.empty() ? collection.UpdateWhere(Filter(a.filter), a.payload, bind, options)
+                                    : collection.Update({&one, 1}, options));
+  std::printf(a.json ? "{\"updated\": %" PRIu64 "}\n" : "%" PRIu64 " updated\n", updated);
   return OkStatus();
 }
 
@@ -91,7 +104,7 @@ Status Delete(const Arguments& a) {
 }
 
 Status Count(const Arguments& a) {
-  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionOf(a));
+  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionForReading(a));
   VDB_ASSIGN_OR_RETURN(const std::vector<Value> bind, BindValues(a));
   VDB_ASSIGN_OR_RETURN(const std::uint64_t count, collection.Count(Filter(a.filter), bind));
   std::printf(a.json ? "{\"count\": %" PRIu64 "}\n" : "%" PRIu64 "\n", count);
@@ -99,7 +112,7 @@ Status Count(const Arguments& a) {
 }
 
 Status Facets(const Arguments& a) {
-  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionOf(a));
+  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionForReading(a));
   VDB_ASSIGN_OR_RETURN(std::vector<Value> bind, BindValues(a));
   VDB_ASSIGN_OR_RETURN(
       const FacetResult facets,
@@ -120,7 +133,7 @@ Status Facets(const Arguments& a) {
 }
 
 Status Scan(const Arguments& a) {
-  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionOf(a));
+  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionForReading(a));
   VDB_ASSIGN_OR_RETURN(std::vector<Value> bind, BindValues(a));
   VDB_ASSIGN_OR_RETURN(
       Scanner scanner,

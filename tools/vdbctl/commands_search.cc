@@ -21,6 +21,8 @@ Result<SearchRequest> MakeRequest(const Arguments& arguments) {
   VDB_ASSIGN_OR_RETURN(request.bind, BindValues(arguments));
   request.ef = arguments.ef;
   request.exact = arguments.exact;
+  request.radius = arguments.radius;
+  request.timeout = std::chrono::milliseconds(arguments.timeout_ms);
   request.with_vector = arguments.with_vector;
   return request;
 }
@@ -70,7 +72,7 @@ void PrintHits(const Arguments& arguments, const SearchResult& result) {
 
 Status Search(const Arguments& a) {
   VDB_ASSIGN_OR_RETURN(const std::vector<float> vector, QueryVector(a));
-  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionOf(a));
+  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionForReading(a));
   VDB_ASSIGN_OR_RETURN(SearchRequest request, MakeRequest(a));
   request.vector = vector;
   VDB_ASSIGN_OR_RETURN(const SearchResult result, collection.Search(request));
@@ -89,7 +91,7 @@ Status Search(const Arguments& a) {
 
 Status Explain(const Arguments& a) {
   VDB_ASSIGN_OR_RETURN(const std::vector<float> vector, QueryVector(a));
-  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionOf(a));
+  VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionForReading(a));
   VDB_ASSIGN_OR_RETURN(SearchRequest request, MakeRequest(a));
   request.vector = vector;
   VDB_ASSIGN_OR_RETURN(const Explanation explanation, collection.Explain(request));

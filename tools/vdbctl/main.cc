@@ -145,6 +145,13 @@ class CommandLine {
     Add("verify", "Read everything and compare it", Verify, false);
     Add("compact", "Rewrite a collection without its dead records", Compact, true);
     Add("drop", "Remove a collection", Drop, true);
+    CLI::App* document = Add("document", "Show or set the JSON object that belongs to a collection", Document, true);
+    document->add_option("--set", arguments_.payload, "A JSON object");
+    CLI::App* checkpoint = app_.add_subcommand("checkpoint", "Copy the whole database into a new folder");
+    checkpoint->add_option("database", arguments_.database, "Folder of the database")->required();
+    checkpoint->add_option("target", arguments_.target, "New folder for the copy")->required();
+    checkpoint->add_flag("--json", arguments_.json, "Print JSON");
+    checkpoint->callback([this] { chosen_ = Checkpoint; });
     CLI::App* repair = app_.add_subcommand("repair", "Make a readable copy of a damaged database, or accept a loss");
     repair->add_option("database", arguments_.database, "Folder of the database")->required();
     repair->add_option("target", arguments_.target, "New folder for the repaired copy");
@@ -161,6 +168,11 @@ class CommandLine {
     CLI::App* get = Add("get", "Show records by id", Get, true);
     get->add_option("ids", arguments_.ids, "Ids")->required();
     get->add_flag("--with-vector", arguments_.with_vector, "Show vectors, too");
+    CLI::App* update = Add("update", "Change payloads, by id or by filter; vectors stay", Update, true);
+    update->add_option("--id", arguments_.id, "Id of the record");
+    update->add_option("--payload", arguments_.payload, "A JSON object: members to set, null removes one")->required();
+    update->add_flag("--replace", arguments_.replace, "The object is the whole new payload");
+    AddFilter(update);
     CLI::App* remove = Add("delete", "Remove records by id or by filter", Delete, true);
     remove->add_option("ids", arguments_.ids, "Ids");
     AddFilter(remove);
@@ -181,6 +193,9 @@ class CommandLine {
       search->add_option("-k", arguments_.k, "Hits wanted")->capture_default_str();
       AddFilter(search);
       search->add_option("--ef", arguments_.ef, "Candidates kept; more is slower and finds more");
+      search->add_option("--radius", arguments_.radius,
+                         "Only hits at most this far away; scores every matching record");
+      search->add_option("--timeout", arguments_.timeout_ms, "Give up after so many milliseconds (0: never)");
       search->add_flag("--exact", arguments_.exact, "Score every matching record");
       search->add_flag("--with-vector", arguments_.with_vector, "Show vectors, too (JSON)");
       search->add_option("--fields", arguments_.fields, "Payload members to show");

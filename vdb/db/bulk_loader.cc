@@ -113,6 +113,8 @@ Status CollectionImpl::SwitchTo(GenerationBuilder* builder) {
     dim_.store(builder->schema().fields.front().dim, std::memory_order_release);
     database_.SetSchema(builder->schema());
     database_.RetireGeneration(std::move(old));
+    database_.events().Add(EventLevel::kInfo, StrCat("collection '", name_, "' has a new generation of ",
+                                                     writer_generation_->next_slot, " records"));
     return OkStatus();
   }));
   SetPublished(builder->files());

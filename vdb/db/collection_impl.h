@@ -79,6 +79,10 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
 
   Result<Record> Get(std::string_view id, bool with_vector) const;
   Result<SearchResult> Search(const SearchRequest& request, Snapshot snapshot) const;
+  // The query vector, and the slot of the record that it belongs to where the request names one; snapshot becomes the
+  // one on which that was found.
+  Result<std::vector<float>> ResolveQuery(const SearchRequest& request, Snapshot* snapshot,
+                                          std::optional<std::uint32_t>* own_slot) const;
   Result<std::vector<SearchResult>> SearchBatch(std::span<const SearchRequest> requests) const;
   Result<Explanation> Explain(const SearchRequest& request) const;
   Result<std::uint64_t> Count(const Filter& filter, std::span<const Value> bind) const;
@@ -98,6 +102,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // quiet.
   void Tick();
   Status Publish();
+  // Held while the published files change.
+  Mutex* publish_mutex() { return &publish_mutex_; }
   // Publishes if that saves much replay at the next open. Call with no other call under way.
   Status PublishForClose();
   Status WaitForIndex();

@@ -70,6 +70,9 @@ Status CollectionImpl::PublishGeneration(Generation* generation) {
     ++counters_.publishes;
   } else {
     publish_failures_.fetch_add(1, std::memory_order_relaxed);
+    database_.events().Add(
+        EventLevel::kWarning,
+        StrCat("collection '", name_, "' could not be published: ", status.message(), "; it will be tried again"));
     counters_.publish_error = status.ToString();
   }
   counters_changed_.NotifyAll();
@@ -186,6 +189,7 @@ void CollectionImpl::SetPublished(const storage::PublishedFiles& files) {
 }
 
 void CollectionImpl::RecordDamage(const std::string& damage) {
+  database_.events().Add(EventLevel::kWarning, StrCat("collection '", name_, "': ", damage));
   MutexLock lock(&counters_mutex_);
   counters_.damage = damage;
 }

@@ -74,23 +74,27 @@ Status CollectionImpl::FillHits(const SearchRequest& request, const Generation& 
   return OkStatus();
 }
 
+Result<std::vector<float>> CollectionImpl::ResolveQuery(const SearchRequest& request, Snapshot* snapshot,
+                                                        std::optional<std::uint32_t>* own_slot) const {
+  if (request.id.empty()) return PrepareQuery(request.vector);
+  if (!request.vector.empty()) {
+    return InvalidArgumentError("a search has both a vector and an id; wanted one of them");
+  }
+  VDB_RETURN_IF_ERROR(ValidateId(request.id));
+  VDB_ASSIGN_OR_RETURN(*own_slot, FindVisible(request.id, snapshot));
+  if (!*own_slot) return NotFoundError(StrCat("no record '", request.id, "' in collection '", name_, "'"));
+  std::vector<float> stored;
+  VDB_RETURN_IF_ERROR(ReadVector(*snapshot->view->generation, **own_slot, &stored));
+  if (!stored.empty()) return PrepareQuery(stored);
+  return InvalidArgumentError(StrCat("record '", request.id, "' has no vector; wanted one to search near"));
+}
+
 Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapshot snapshot) const {
   const auto start = std::chrono::steady_clock::now();
   VDB_RETURN_IF_ERROR(ValidateRequest(request));
+  const Deadline deadline = request.timeout.count() > 0 ? Deadline(request.timeout) : Deadline();
   std::optional<std::uint32_t> own_slot;
-  std::vector<float> stored;
-  if (!request.id.empty()) {
-    if (!request.vector.empty())
-      return InvalidArgumentError("a search has both a vector and an id; wanted one of them");
-    VDB_RETURN_IF_ERROR(ValidateId(request.id));
-    VDB_ASSIGN_OR_RETURN(own_slot, FindVisible(request.id, &snapshot));
-    if (!own_slot) return NotFoundError(StrCat("no record '", request.id, "' in collection '", name_, "'"));
-    VDB_RETURN_IF_ERROR(ReadVector(*snapshot.view->generation, *own_slot, &stored));
-    if (stored.empty()) {
-      return InvalidArgumentError(StrCat("record '", request.id, "' has no vector; wanted one to search near"));
-    }
-  }
-  VDB_ASSIGN_OR_RETURN(const std::vector<float> query, PrepareQuery(own_slot ? stored : request.vector));
+  VDB_ASSIGN_OR_RETURN(const std::vector<float> query, ResolveQuery(request, &snapshot, &own_slot));
   const Generation& generation = *snapshot.view->generation;
   SearchResult result;
   if (generation.vectors->dim() == 0) {
@@ -98,12 +102,14 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
     result.why = "no record has a vector yet";
     return result;
   }
-  // The first vector may have come since the query was looked at.
-  VDB_RETURN_IF_ERROR(ValidateVector(query, options()));
+  if (query.size() != generation.vectors->dim()) {  // the first vector came after the query was looked at
+    return InvalidArgumentError(
+        StrCat("vector has ", query.size(), " components; this collection stores ", generation.vectors->dim()));
+  }
   std::optional<MatchSet> matches;
   if (!request.filter.matches_all()) {
     VDB_ASSIGN_OR_RETURN(const FilterProgram program, CompileFilter(request.filter, request.bind, snapshot));
-    StorePayloads payloads(database_.store(), generation.key);
+    StorePayloads payloads(database_.store(), generation.key, deadline);
     VDB_ASSIGN_OR_RETURN(matches, ComputeMatches(program, generation.deaths, snapshot.clock, payloads));
     result.details.rechecked = matches->payloads_read;
     result.details.filter_us = MicrosSince(start);
@@ -123,17 +129,21 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
   const SearchParameters parameters{.query = query.data(),
                                     .k = k,
                                     .ef = request.ef != 0 ? request.ef : std::max(kDefaultEf, k),
-                                    .exact = request.exact,
+                                    .exact = request.exact || request.radius,
+                                    .radius = request.radius,
+                                    .deadline = deadline,
                                     .matches = matches ? &*matches : nullptr,
                                     .with_vector = with_vector ? &*with_vector : nullptr};
   const auto search_start = std::chrono::steady_clock::now();
   ExecutedSearch executed = ExecuteSearch(target, parameters);
+  if (executed.timed_out) return deadline.Check();
   result.details.search_us = MicrosSince(search_start);
   if (own_slot) std::erase_if(executed.hits, [&](const ScoredSlot& hit) { return hit.slot == *own_slot; });
   if (executed.hits.size() > request.k) executed.hits.resize(request.k);
   SyncPoints::Reached("search.before_payloads");
   VDB_RETURN_IF_ERROR(FillHits(request, generation, executed.hits, &result.hits));
   FillDetails(executed, &result);
+  if (request.radius) result.why = "a radius was asked for: every matching record is scored";
   if (!target.verified) result.why += "; the published files are still being verified";
   result.details.live_rows = target.live_rows;
   result.details.matches = matches ? matches->count : target.live_rows;

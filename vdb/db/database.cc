@@ -79,6 +79,16 @@ Result<DatabaseStats> Database::Stats() const {
                  [&](const std::shared_ptr<DatabaseImpl>& impl) -> Result<DatabaseStats> { return impl->Stats(); });
 }
 
+Status Database::Checkpoint(const std::string& folder) {
+  return Guarded(*lease_, [&](const std::shared_ptr<DatabaseImpl>& impl) { return impl->Checkpoint(folder); });
+}
+
+Result<std::vector<Event>> Database::DrainEvents() {
+  return Guarded(*lease_, [&](const std::shared_ptr<DatabaseImpl>& impl) -> Result<std::vector<Event>> {
+    return impl->events().Drain();
+  });
+}
+
 Status Database::Close() {
   return lease_->Close();
 }

@@ -1,5 +1,5 @@
 // DatabaseImpl: an open database. Its verbs stand one file each: database_open.cc, database_write.cc,
-// database_catalog.cc (create, drop, list).
+// database_catalog.cc (create, drop, list), database_checkpoint.cc.
 //
 // Thread safety: safe from any thread, except what is marked "leader" (the thread that leads the commit queue).
 // Ownership: shared by public handles and collections; the destructor closes.
@@ -23,6 +23,7 @@
 
 #include "vdb/db/collection_impl.h"
 #include "vdb/db/commit_queue.h"
+#include "vdb/db/event_log.h"
 #include "vdb/db/in_flight.h"
 #include "vdb/db/operation_gate.h"
 #include "vdb/storage/lock_file.h"
@@ -45,6 +46,8 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Result<std::vector<std::string>> ListCollections() const;
   Status Write(const WriteBatch& batch, const WriteOptions& options);
   DatabaseStats Stats();
+  Status Checkpoint(const std::string& folder);
+  EventLog& events() { return events_; }
   Status Close();
 
   // Closes without writing anything more: the folder is not this database's any more.
@@ -124,6 +127,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Status CheckWatermarkReadOnly();
   Status FinishIntents();
   Status SyncEverything();
+  Status WriteCheckpoint(const std::string& folder);
   void RunClock();
   // The schema of an open collection; NotFound once it is dropped.
   Result<storage::CollectionSchema> SchemaOf(const CollectionImpl& collection) const;
@@ -143,6 +147,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Status RemoveGeneration(storage::GenerationKey key);
 
   OperationGate gate_;
+  EventLog events_;
   const std::string path_;
   std::optional<storage::LockFile> lock_;
   std::atomic<bool> opened_{false};

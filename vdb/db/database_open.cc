@@ -103,10 +103,10 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::Open(const std::string& path
                                        " to ", kMaxMemtableBytes));
   }
   if (options.read_only) {
-    if (!PathExists(LockPath(path)) || !PathExists(StorePath(path))) {
-      return NotFoundError(StrCat("there is no database at ", path, "; opened read-only none is made"));
+    VDB_RETURN_IF_ERROR(CheckFolder(path, {.create_if_missing = false}));
+    if (!PathExists(LockPath(path)) || !PathExists(StorePath(path) + "/CURRENT")) {
+      return NotFoundError(StrCat("the database at ", path, " was never opened for writing; read-only none is made"));
     }
-    VDB_RETURN_IF_ERROR(storage::ReadFormatStamp(StampPath(path)).status());
   } else {
     VDB_RETURN_IF_ERROR(CheckFolder(path, options));
     VDB_RETURN_IF_ERROR(CheckSpaceToOpen(path));
@@ -192,6 +192,7 @@ Status DatabaseImpl::CheckWatermark(bool accept_data_loss) {
                StorePath(path_), " is damaged. What RocksDB had is kept in ", RescuePath(path_),
                ". To go on without them: vdbctl repair --accept-loss ", path_, " (OpenOptions::accept_data_loss)"));
   }
+  events_.Add(EventLevel::kWarning, StrCat("the loss of ", wanted - commit_seq_, " commits was accepted"));
   storage::StoreBatch batch;
   commit_seq_ = wanted + 1;
   batch.PutCommitSeq(commit_seq_);

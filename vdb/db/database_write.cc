@@ -36,7 +36,11 @@ Status DatabaseImpl::CheckSpace() const {
 
 void DatabaseImpl::BecomeReadOnly(const Status& cause) {
   MutexLock lock(&read_only_mutex_);
-  if (read_only_.ok()) read_only_ = cause;
+  if (read_only_.ok()) {
+    read_only_ = cause;
+    events_.Add(EventLevel::kError,
+                StrCat("writing has stopped until the database is closed and opened again: ", cause.message()));
+  }
   is_read_only_.store(true, std::memory_order_release);
 }
 

@@ -116,6 +116,12 @@ Status ValidateRequest(const SearchRequest& request) {
     return InvalidArgumentError(
         StrCat("ef is ", request.ef, "; wanted 0 (the default) or k = ", request.k, " to ", kMaxEf));
   }
+  if (request.radius && !std::isfinite(*request.radius)) {
+    return InvalidArgumentError("radius is not a finite number");
+  }
+  if (request.timeout.count() < 0) {
+    return InvalidArgumentError(StrCat("timeout is ", request.timeout.count(), " us; wanted 0 (none) or more"));
+  }
   return OkStatus();
 }
 

@@ -14,7 +14,8 @@ constexpr std::size_t kSortedPoolEf = 512;
 template <typename Pool, typename Accept>
 bool WalkLevel0(Walk<Float32Codes>* walk, ScoredSlot start, const GraphSearchOptions& options, const Accept& accept,
                 Pool* pool) {
-  const WalkLimits limits{.ef = options.ef, .level = 0, .max_distances = options.max_distances};
+  const WalkLimits limits{
+      .ef = options.ef, .level = 0, .max_distances = options.max_distances, .deadline = options.deadline};
   return walk->Search<1>(start, limits, accept, PaperRules(), pool);
 }
 
@@ -47,6 +48,7 @@ GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, con
     result.gave_up = !WalkLevel0(&walk, start, options, accept, &scratch.heaps);
     scratch.heaps.Take(&result.hits, nullptr);
   }
+  result.timed_out = result.gave_up && options.deadline.Passed();
   if (result.hits.size() > options.k) result.hits.resize(options.k);
   result.distances = walk.counts().distances;
   result.expanded = walk.counts().expanded;

@@ -14,6 +14,7 @@
 #include "vdb/index/search_scratch.h"
 #include "vdb/index/vector_file.h"
 #include "vdb/util/bitset.h"
+#include "vdb/util/deadline.h"
 #include "vdb/util/visibility.h"
 
 namespace vdb {
@@ -22,6 +23,7 @@ struct GraphSearchOptions {
   std::size_t k = 0;
   std::size_t ef = 0;               // at least k
   std::uint64_t max_distances = 0;  // give up beyond it
+  Deadline deadline = {};
   const Bitset* matches = nullptr;  // null: every slot
 };
 
@@ -30,7 +32,8 @@ struct GraphSearchResult {
   std::uint64_t distances = 0;
   std::uint64_t expanded = 0;
   std::uint32_t linked = 0;  // slots at or above it were not looked at: the caller's tail
-  bool gave_up = false;
+  bool gave_up = false;      // at max_distances or the deadline
+  bool timed_out = false;    // at the deadline
 };
 
 GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, const DistanceFunction& distance,

@@ -17,6 +17,7 @@
 #include "vdb/index/graph.h"
 #include "vdb/index/search_scratch.h"
 #include "vdb/index/vector_file.h"
+#include "vdb/util/deadline.h"
 
 namespace vdb {
 
@@ -57,6 +58,7 @@ struct WalkLimits {
   std::uint32_t level = 0;
   std::size_t pool_max = std::numeric_limits<std::size_t>::max();  // candidates held, unacceptable ones included
   std::uint64_t max_distances = std::numeric_limits<std::uint64_t>::max();
+  Deadline deadline = {};
 };
 
 // What a walk may be told beyond the paper: when to stop early, and what not to take into the pool.
@@ -104,7 +106,8 @@ class Walk {
   }
 
   // Best-first search at one level from `start`, expanding up to kWidth nodes per step; accept(slot) says which nodes
-  // may be results. Leaves the ef nearest that it found in *pool. Returns false if it was given up at max_distances.
+  // may be results. Leaves the ef nearest that it found in *pool. Returns false if it was given up at max_distances or
+  // the deadline.
   template <std::size_t kWidth, typename Pool, typename Accept, typename Rules>
   bool Search(ScoredSlot start, const WalkLimits& limits, const Accept& accept, Rules&& rules, Pool* pool) {
     visited_.Begin(linked_);
@@ -126,11 +129,14 @@ class Walk {
         if (pool->MayEnter(distance) && rules.Enters(distance, slot)) pool->Insert(distance, slot, accept(slot));
       });
       if (counts_.distances > limits.max_distances) return false;
+      if (limits.deadline.IsSet() && counts_.expanded % kNodesPerLook == 0 && limits.deadline.Passed()) return false;
     }
     return true;
   }
 
  private:
+  // Nodes expanded between two looks at the clock on the wall, where there is a deadline.
+  static constexpr std::uint64_t kNodesPerLook = 64;
   // Rows that are on their way while the distances of four others are computed. Measured on 784 and 384 dimensions.
   static constexpr std::size_t kAhead = 4;
 

@@ -8,6 +8,9 @@
 namespace vdb {
 namespace {
 
+// Slots scanned between two looks at the clock on the wall: some milliseconds.
+constexpr std::uint32_t kSlotsPerLook = std::uint32_t{1} << 16;
+
 const Bitset* SlotsOf(const MatchSet* set) {
   return set == nullptr ? nullptr : &set->slots;
 }
@@ -21,9 +24,20 @@ const MatchSet* ScannedSet(const SearchParameters& parameters) {
 void Scan(const SearchTarget& target, const SearchParameters& parameters, const DistanceFunction& distance,
           ExecutedSearch* result) {
   NearestList nearest(parameters.k);
-  result->distances += ScanRange(target.vectors, distance, parameters.query, *target.deaths, target.clock,
-                                 SlotsOf(ScannedSet(parameters)), {0, target.clock.committed}, &nearest);
+  const std::uint32_t end = target.clock.committed;
+  for (std::uint32_t begin = 0; begin < end; begin += std::min(kSlotsPerLook, end - begin)) {
+    result->timed_out = parameters.deadline.Passed();
+    if (result->timed_out) return;
+    result->distances +=
+        ScanRange(target.vectors, distance, parameters.query, *target.deaths, target.clock,
+                  SlotsOf(ScannedSet(parameters)), {begin, begin + std::min(kSlotsPerLook, end - begin)}, &nearest);
+  }
   result->hits = nearest.Take();
+  if (parameters.radius) {
+    std::erase_if(result->hits, [&](const ScoredSlot& hit) {
+      return ReportedDistance(target.metric, hit.distance) > *parameters.radius;
+    });
+  }
   result->exact = target.verified;
   result->complete = true;
 }
@@ -36,11 +50,13 @@ bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const
   options.ef = parameters.ef;
   options.max_distances = result->plan.max_walk_distances;
   options.matches = SlotsOf(parameters.matches);
+  options.deadline = parameters.deadline;
   const GraphSearchResult walked =
       SearchGraph(*target.graph, target.vectors, distance, parameters.query, options, *target.deaths, target.clock);
   result->distances += walked.distances;
   result->visited += walked.expanded;
-  if (walked.gave_up) return false;
+  result->timed_out = walked.timed_out;
+  if (walked.gave_up || walked.timed_out) return false;
   NearestList nearest(parameters.k);
   for (const ScoredSlot& hit : walked.hits) nearest.Add(hit);
   // linked may be ahead of the clock: then there is no tail.
@@ -68,7 +84,8 @@ ExecutedSearch ExecuteSearch(const SearchTarget& target, const SearchParameters&
   result.plan = ChoosePlan(estimate, DefaultCosts(target.vectors.dim),
                            {.k = parameters.k, .ef = parameters.ef, .exact = parameters.exact});
   const DistanceFunction distance(target.metric, target.vectors.dim);
-  if (result.plan.kind == PlanKind::kExact || !Sweep(target, parameters, distance, &result)) {
+  const bool swept = result.plan.kind == PlanKind::kSweep && Sweep(target, parameters, distance, &result);
+  if (!swept && !result.timed_out) {
     result.fell_back = result.plan.kind != PlanKind::kExact;
     if (result.fell_back) result.plan.why += "; it found too few or cost too much, so every matching record was scored";
     result.plan.kind = PlanKind::kExact;

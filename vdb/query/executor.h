@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "vdb/index/vector_file.h"
 #include "vdb/query/cardinality.h"
 #include "vdb/query/planner.h"
+#include "vdb/util/deadline.h"
 #include "vdb/util/visibility.h"
 
 namespace vdb {
@@ -36,6 +38,8 @@ struct SearchParameters {
   std::size_t k = 0;
   std::size_t ef = 0;
   bool exact = false;
+  std::optional<float> radius = {};  // reported distance; needs exact
+  Deadline deadline = {};
   const MatchSet* matches = nullptr;      // null: every record matches
   const MatchSet* with_vector = nullptr;  // visible, matching and with a vector; null: all matching records have one
 };
@@ -46,6 +50,7 @@ struct ExecutedSearch {
   bool exact = false;
   bool complete = false;
   bool fell_back = false;
+  bool timed_out = false;       // the rest is unfinished
   std::uint64_t tail_rows = 0;  // slots that were not in the graph
   std::uint64_t distances = 0;
   std::uint64_t visited = 0;

@@ -2,6 +2,8 @@
 
 #include "vdb/storage/store.h"
 
+#include <rocksdb/utilities/checkpoint.h>
+
 #include <cstring>
 
 #include "vdb/storage/rocksdb_rep.h"
@@ -218,6 +220,13 @@ Status Store::Ingest(const IngestFiles& files) {
   add(kVectors, files.vectors);
   if (args.empty()) return OkStatus();
   return FromRocks("taking sorted files into the store", rep_->db->IngestExternalFiles(args));
+}
+
+Status Store::Checkpoint(const std::string& folder) const {
+  rocksdb::Checkpoint* made = nullptr;
+  VDB_RETURN_IF_ERROR(FromRocks("a checkpoint", rocksdb::Checkpoint::Create(rep_->db.get(), &made)));
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  return FromRocks(StrCat("a checkpoint in ", folder), checkpoint->CreateCheckpoint(folder));
 }
 
 void Store::DiscardUnflushed() {

@@ -155,6 +155,8 @@ class Store {
   Status Ingest(const IngestFiles& files);
   // Writes memtables out and waits.
   Status Flush();
+  // Writes a copy of the store, as of now, into a new folder on the same file system or another.
+  Status Checkpoint(const std::string& folder) const;
   // The destructor will not write memtables out.
   void DiscardUnflushed();
   // Merges all files of every column family.
