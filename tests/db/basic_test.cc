@@ -303,5 +303,22 @@ TEST_F(Basic, ATimeoutEndsASearchAndALongerOneDoesNot) {
             StatusCode::kInvalidArgument);
 }
 
+TEST_F(Basic, ForkedChildMayLetGoOfItsHandles) {
+  Put("a", 1, 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(30);  // a destructor that waits for a thread of the parent would wait for ever
+    collection_.reset();
+    const bool fails = !database_->Close().ok();
+    database_.reset();
+    ::_exit(fails ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  Put("b", 0, 1);
+  EXPECT_EQ(c().Count().value(), 2U);
+}
+
 }  // namespace
 }  // namespace vdb

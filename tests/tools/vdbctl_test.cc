@@ -59,7 +59,7 @@ TEST_F(Vdbctl, EveryAnswerIsOneJsonDocument) {
             1U);
   EXPECT_TRUE(Answer("checkpoint", {Path("checkpoint")}).contains("checkpoint"));
   EXPECT_EQ(Answer("delete", {"c", "c", "none"}), Json::parse(R"({"deleted": 1})"));
-  EXPECT_EQ(Answer("compact", {"c"}), Json::parse(R"({"slots_before": 3, "slots_after": 2})"));
+  EXPECT_EQ(Answer("compact", {"c"}), Json::parse(R"({"slots_before": 5, "slots_after": 2})"));
   EXPECT_EQ(Answer("create", {"d", "--dim", "1"}), Json::parse(R"({"created": "d"})"));
   EXPECT_EQ(Answer("put", {"d", "--id", "x", "--vector", "[1]"}), Json::parse(R"({"written": 1})"));
   EXPECT_EQ(Answer("drop", {"d"}), Json::parse(R"({"dropped": "d"})"));

@@ -111,6 +111,8 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
 
   // In the child of a fork: async-signal-safe.
   void MarkForked() noexcept;
+  // Deletes a database; in a forked child leaves it.
+  static void Release(DatabaseImpl* database) noexcept;
 
  private:
   friend class CommitGroup;

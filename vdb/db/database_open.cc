@@ -111,7 +111,7 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::Open(const std::string& path
     VDB_RETURN_IF_ERROR(CheckFolder(path, options));
     VDB_RETURN_IF_ERROR(CheckSpaceToOpen(path));
   }
-  std::shared_ptr<DatabaseImpl> database(new DatabaseImpl(path));
+  std::shared_ptr<DatabaseImpl> database(new DatabaseImpl(path), &DatabaseImpl::Release);
   VDB_RETURN_IF_ERROR(database->OpenFiles(options));
   return database;
 }
@@ -306,14 +306,14 @@ Status DatabaseImpl::SyncEverything() {
 }
 
 DatabaseImpl::~DatabaseImpl() {
-  if (forked_.load(std::memory_order_acquire)) {
-    // Threads and locks of the parent: nothing here may be waited for or freed.
-    static_cast<void>(store_.release());
-    static_cast<void>(pool_.release());
-    clock_thread_.detach();
-    return;
-  }
   static_cast<void>(Close());
+}
+
+void DatabaseImpl::Release(DatabaseImpl* database) noexcept {
+  // In a forked child its threads, and whatever they held or waited for, are those of the parent: even a condition
+  // variable cannot be destroyed there. All of it stays.
+  if (database->forked_.load(std::memory_order_acquire)) return;
+  delete database;
 }
 
 Status DatabaseImpl::CheckUsable() const {
