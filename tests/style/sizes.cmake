@@ -8,7 +8,7 @@ set(empty_words "manager|helper|helpers|utils|common|misc")
 set(problems "")
 file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/vdb/*.h" "${ROOT}/vdb/*.cc" "${ROOT}/include/*.h" "${ROOT}/tools/*.h"
      "${ROOT}/tools/*.cc" "${ROOT}/examples/*.cc" "${ROOT}/bench/*.h" "${ROOT}/bench/*.cc" "${ROOT}/tests/*.cc"
-     "${ROOT}/tests/*.h")
+     "${ROOT}/tests/*.h" "${ROOT}/python/src/*.h" "${ROOT}/python/src/*.cc" "${ROOT}/python/*.py")
 foreach(file IN LISTS files)
   file(READ "${ROOT}/${file}" contents)
   string(REGEX MATCHALL "\n" newlines "${contents}")
@@ -34,6 +34,7 @@ foreach(file IN LISTS files)
   endif()
 endforeach()
 
+list(FILTER files EXCLUDE REGEX "\\.py$")
 if(files)
   execute_process(COMMAND awk -f "${CMAKE_CURRENT_LIST_DIR}/functions.awk" ${files} WORKING_DIRECTORY "${ROOT}"
                   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)

@@ -6,8 +6,8 @@ cmake_minimum_required(VERSION 3.25)
 set(problems "")
 file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/vdb/*" "${ROOT}/include/*" "${ROOT}/tools/*" "${ROOT}/examples/*"
      "${ROOT}/bench/*" "${ROOT}/tests/*" "${ROOT}/cmake/*" "${ROOT}/docs/*" "${ROOT}/*.md" "${ROOT}/CMakeLists.txt"
-     "${ROOT}/.ci/*")
-list(FILTER files INCLUDE REGEX "(\\.(h|cc|cmake|md|sh|py|awk|txt|in)|/[a-z0-9-]+)$")
+     "${ROOT}/.ci/*" "${ROOT}/python/*" "${ROOT}/pyproject.toml")
+list(FILTER files INCLUDE REGEX "(\\.(h|cc|cmake|md|sh|py|awk|txt|in|toml)|/[a-z0-9-]+)$")
 list(FILTER files EXCLUDE REGEX "^(build[^/]*|tests/style|examples/data/questions\\.txt)(/|$)")
 
 foreach(file IN LISTS files)

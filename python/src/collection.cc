@@ -1,0 +1,234 @@
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "python/src/handles.h"
+#include "python/src/results.h"
+#include "python/src/rows.h"
+#include "python/src/values.h"
+#include "vdb/util/str_cat.h"
+
+namespace vdb::python {
+namespace nb = nanobind;
+namespace {
+
+WriteOptions Options(bool sync) {
+  return {.durability = sync ? Durability::kSync : Durability::kOsBuffered};
+}
+
+std::vector<std::string_view> IdViews(const StrTuple& ids) {
+  std::vector<std::string_view> views;
+  views.reserve(ids.size());
+  for (const nb::handle id : ids) views.push_back(Utf8(id, StrCat("id ", views.size())));
+  return views;
+}
+
+// Writes one block of rows from `begin`, all or nothing; returns the row after it.
+// 7 parameters: as Python gives them.
+std::size_t Upsert(Collection& collection, StrTuple ids, InputArray vectors, std::optional<AnyTuple> payloads,
+                   std::size_t begin, std::size_t rows, bool sync) {
+  const RowSource source(std::move(ids), std::move(vectors), std::move(payloads));
+  RowBlock block;
+  const std::size_t end = block.Fill(source, begin, rows);
+  WithoutGil([&] { return collection.Upsert(block.records(), Options(sync)); });
+  return end;
+}
+
+// What the core will say of a vector, with its row.
+void CheckVector(std::span<const float> vector, const CollectionOptions& options, std::size_t row) {
+  if (vector.size() != options.dim) {
+    ThrowInvalid(StrCat("vectors have ", vector.size(), " components; this collection stores ", options.dim));
+  }
+  double sum = 0;
+  for (std::size_t j = 0; j < vector.size(); ++j) {
+    if (!std::isfinite(vector[j])) {
+      ThrowInvalid(StrCat("row ", row, ": vector component ", j, " is ", std::isnan(vector[j]) ? "NaN" : "infinite",
+                          "; wanted a finite number"));
+    }
+    sum += static_cast<double>(vector[j]) * vector[j];
+  }
+  if (options.metric == Metric::kCosine && sum == 0) {
+    ThrowInvalid(StrCat("row ", row, ": the vector is all zeros, which has no direction under cosine"));
+  }
+}
+
+// Throws for the first row that a write would refuse, so that writing in several blocks does not stop half-way.
+void CheckRows(const Collection& collection, StrTuple ids, InputArray vectors, std::optional<AnyTuple> payloads) {
+  const RowSource source(std::move(ids), std::move(vectors), std::move(payloads));
+  RowBlock block;
+  for (std::size_t row = 0; row < source.ids.size();) {
+    const std::size_t end = block.Fill(source, row, 1'000);
+    for (const RecordView& record : block.records()) {
+      if (record.id.empty() || record.id.size() > kMaxIdBytes) {
+        ThrowInvalid(StrCat("row ", row, ": the id has ", record.id.size(), " bytes; wanted 1 to ", kMaxIdBytes));
+      }
+      if (record.payload.size() > kMaxPayloadBytes) {
+        ThrowInvalid(StrCat("row ", row, ": the payload has ", record.payload.size(), " bytes; wanted at most ",
+                            kMaxPayloadBytes));
+      }
+      CheckVector(record.vector, collection.options(), row);
+      ++row;
+    }
+    row = end;
+  }
+}
+
+std::uint64_t Delete(Collection& collection, const StrTuple& ids, bool sync) {
+  const std::vector<std::string_view> views = IdViews(ids);
+  return WithoutGil([&] { return collection.Delete(views, Options(sync)); });
+}
+
+std::uint64_t DeleteWhere(Collection& collection, const std::string& filter, const AnyTuple& bind, bool sync) {
+  const std::vector<Value> values = ToValues(bind);
+  return WithoutGil([&] { return collection.DeleteWhere(filter, values, Options(sync)); });
+}
+
+// One entry per id: its place in the records, or -1 where there is none.
+nb::tuple Get(const Collection& collection, const StrTuple& ids, bool vectors) {
+  const std::vector<std::string_view> views = IdViews(ids);
+  std::vector<int> places;
+  places.reserve(views.size());
+  Records found = WithoutGil([&]() -> Result<Records> {
+    Records records;
+    for (const std::string_view id : views) {
+      Result<Record> record = collection.Get(id, vectors);
+      if (!record.ok() && record.status().code() != StatusCode::kNotFound) return record.status();
+      places.push_back(record.ok() ? static_cast<int>(records.records.size()) : -1);
+      if (record.ok()) records.records.push_back(*std::move(record));
+    }
+    return records;
+  });
+  return nb::make_tuple(std::move(found), std::move(places));
+}
+
+// The parts of a request that are the same for all vectors of a batch.
+// 7 parameters: as Python gives them.
+SearchRequest MakeRequest(std::size_t k, const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact,
+                          bool fields, bool vectors) {
+  SearchRequest request;
+  request.k = k;
+  if (!filter.empty()) request.filter = filter;
+  request.bind = ToValues(bind);
+  request.ef = ef;
+  request.exact = exact;
+  request.with_payload = fields;
+  request.with_vector = vectors;
+  return request;
+}
+
+// The vector of a query, which an id may stand for.
+using Query = std::optional<InputArray>;
+
+template <typename Call>
+auto WithQuery(Query query, const std::optional<std::string>& id, SearchRequest request, Call&& call) {
+  if (id) {
+    if (id->empty()) ThrowInvalid("the id of a query is empty");
+    request.id = *id;
+    return WithoutGil([&] { return call(request); });
+  }
+  const VectorRows rows(*std::move(query));
+  if (rows.rows() != 1) ThrowInvalid(StrCat("a query of ", rows.rows(), " vectors; wanted one, or search_batch"));
+  std::vector<float> scratch(rows.in_place() ? 0 : rows.dim());
+  request.vector = rows.Row(0, scratch.data());
+  if (request.vector.empty()) ThrowInvalid("the query has no components");
+  return WithoutGil([&] { return call(request); });
+}
+
+// 10 parameters: as Python gives them.
+SearchResult Search(const Collection& collection, Query query, const std::optional<std::string>& id, std::size_t k,
+                    const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact, bool fields,
+                    bool vectors) {
+  return WithQuery(std::move(query), id, MakeRequest(k, filter, bind, ef, exact, fields, vectors),
+                   [&](const SearchRequest& request) { return collection.Search(request); });
+}
+
+// 8 parameters: as Python gives them.
+Explanation Explain(const Collection& collection, Query query, const std::optional<std::string>& id, std::size_t k,
+                    const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact) {
+  return WithQuery(std::move(query), id, MakeRequest(k, filter, bind, ef, exact, true, false),
+                   [&](const SearchRequest& request) { return collection.Explain(request); });
+}
+
+// 9 parameters: as Python gives them.
+std::vector<SearchResult> SearchBatch(const Collection& collection, InputArray queries, std::size_t k,
+                                      const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact,
+                                      bool fields, bool vectors) {
+  const VectorRows rows(std::move(queries));
+  std::vector<float> scratch(rows.in_place() ? 0 : rows.rows() * rows.dim());
+  std::vector<SearchRequest> requests(rows.rows(), MakeRequest(k, filter, bind, ef, exact, fields, vectors));
+  for (std::size_t i = 0; i < rows.rows(); ++i) requests[i].vector = rows.Row(i, scratch.data() + i * rows.dim());
+  return WithoutGil([&] { return collection.SearchBatch(requests); });
+}
+
+std::uint64_t Count(const Collection& collection, const std::string& filter, const AnyTuple& bind) {
+  const std::vector<Value> values = ToValues(bind);
+  return WithoutGil([&] { return collection.Count(filter.empty() ? Filter() : Filter(filter), values); });
+}
+
+RecordScanner Scan(const Collection& collection, const std::string& filter, const AnyTuple& bind, bool fields,
+                   bool vectors) {
+  ScanRequest request;
+  if (!filter.empty()) request.filter = filter;
+  request.bind = ToValues(bind);
+  request.with_payload = fields;
+  request.with_vector = vectors;
+  return RecordScanner(WithoutGil([&] { return collection.Scan(request); }));
+}
+
+void BindStats(nb::module_& module) {
+  nb::class_<CollectionStats>(module, "CollectionStats", "Sizes and state of a collection.")
+      .def_ro("name", &CollectionStats::name)
+      .def_prop_ro("dim", [](const CollectionStats& s) { return s.options.dim; })
+      .def_prop_ro("metric", [](const CollectionStats& s) { return std::string(MetricName(s.options.metric)); })
+      .def_ro("records", &CollectionStats::records)
+      .def_ro("slots", &CollectionStats::slots)
+      .def_ro("linked", &CollectionStats::linked)
+      .def_ro("published", &CollectionStats::published)
+      .def_ro("generation", &CollectionStats::generation)
+      .def_ro("verifying", &CollectionStats::verifying)
+      .def_ro("damage", &CollectionStats::damage)
+      .def_ro("publish_error", &CollectionStats::publish_error)
+      .def_ro("purged", &CollectionStats::purged)
+      .def_ro("anonymous_bytes", &CollectionStats::anonymous_bytes)
+      .def_ro("mapped_bytes", &CollectionStats::mapped_bytes)
+      .def_ro("paths", &CollectionStats::paths)
+      .def_ro("unindexed_rows", &CollectionStats::unindexed_rows);
+}
+
+}  // namespace
+
+void BindCollection(nb::module_& module) {
+  BindStats(module);
+  nb::class_<Collection>(module, "Collection")
+      .def_prop_ro("name", &Collection::name)
+      .def_prop_ro("dim", [](const Collection& c) { return c.options().dim; })
+      .def_prop_ro("metric", [](const Collection& c) { return std::string(MetricName(c.options().metric)); })
+      .def_prop_ro("m", [](const Collection& c) { return c.options().m; })
+      .def_prop_ro("ef_construction", [](const Collection& c) { return c.options().ef_construction; })
+      .def("upsert", &Upsert, nb::arg("ids"), nb::arg("vectors"), nb::arg("payloads").none(), nb::arg("begin"),
+           nb::arg("rows"), nb::arg("sync"))
+      .def("check_rows", &CheckRows, nb::arg("ids"), nb::arg("vectors"), nb::arg("payloads").none())
+      .def("delete", &Delete, nb::arg("ids"), nb::arg("sync"))
+      .def("delete_where", &DeleteWhere, nb::arg("filter"), nb::arg("bind"), nb::arg("sync"))
+      .def("get", &Get, nb::arg("ids"), nb::arg("vectors"),
+           nb::sig("def get(self, ids: tuple[str, ...], vectors: bool) -> tuple[Records, list[int]]"))
+      .def("search", &Search, nb::arg("query").none(), nb::arg("id").none(), nb::arg("k"), nb::arg("filter"),
+           nb::arg("bind"), nb::arg("ef"), nb::arg("exact"), nb::arg("fields"), nb::arg("vectors"))
+      .def("search_batch", &SearchBatch, nb::arg("queries"), nb::arg("k"), nb::arg("filter"), nb::arg("bind"),
+           nb::arg("ef"), nb::arg("exact"), nb::arg("fields"), nb::arg("vectors"))
+      .def("explain", &Explain, nb::arg("query").none(), nb::arg("id").none(), nb::arg("k"), nb::arg("filter"),
+           nb::arg("bind"), nb::arg("ef"), nb::arg("exact"))
+      .def("count", &Count, nb::arg("filter"), nb::arg("bind"))
+      .def("scan", &Scan, nb::arg("filter"), nb::arg("bind"), nb::arg("fields"), nb::arg("vectors"))
+      .def("compact", [](Collection& c) { WithoutGil([&] { return c.Compact(); }); })
+      .def("publish", [](Collection& c) { WithoutGil([&] { return c.Publish(); }); })
+      .def("wait_for_index", [](Collection& c) { WithoutGil([&] { return c.WaitForIndex(); }); })
+      .def("verify", [](const Collection& c) { WithoutGil([&] { return c.Verify(); }); })
+      .def("stats", [](const Collection& c) { return WithoutGil([&] { return c.Stats(); }); });
+}
+
+}  // namespace vdb::python

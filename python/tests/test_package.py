@@ -1,0 +1,99 @@
+"""The package as it is installed: stubs, types, python -m vdbx, and the commands that it carries."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vdbx
+from vdbx import _core
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = Path(vdbx.__file__).parent
+
+
+def run(*command: str | Path) -> str:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_stub_is_that_of_the_module(tmp_path: Path) -> None:
+    command = ["-m", "nanobind.stubgen", "-q", "-m", "vdbx._core", "-o"]
+    run(sys.executable, *command, tmp_path / "_core.pyi")
+    made = (tmp_path / "_core.pyi").read_text()
+    kept = (ROOT / "python" / "vdbx" / "_core.pyi").read_text()
+    assert made == kept, f"stale; make it anew: python {' '.join(command)} python/vdbx/_core.pyi"
+
+
+def test_mypy_strict() -> None:
+    package = ROOT / "python" / "vdbx"
+    checked = [package, ROOT / "python" / "tests" / "typical_use.py", *sorted((ROOT / "examples").glob("*.py"))]
+    output = run(sys.executable, "-m", "mypy", *checked)
+    assert "Success: no issues found" in output
+
+
+def test_stubtest() -> None:
+    options = ["--ignore-disjoint-bases", "--ignore-unused-allowlist", "--mypy-config-file", ROOT / "pyproject.toml"]
+    allowed = ["--allowlist", ROOT / "python" / "tests" / "stubtest-allowlist.txt"]
+    output = run(sys.executable, "-m", "mypy.stubtest", "vdbx._core", *options, *allowed)
+    assert "Success: no issues found" in output
+
+
+def test_the_package_is_typed() -> None:
+    assert (PACKAGE / "py.typed").exists() and (PACKAGE / "_core.pyi").exists()
+
+
+def test_every_public_name_is_there() -> None:
+    assert sorted(vdbx.__all__) == sorted(set(vdbx.__all__))
+    for name in vdbx.__all__:
+        assert hasattr(vdbx, name), name
+
+
+def test_versions_agree() -> None:
+    assert vdbx.__version__ == _core.VERSION == metadata.version("vdbx")
+
+
+def test_python_m_vdbx() -> None:
+    output = run(sys.executable, "-m", "vdbx")
+    assert f"vdbx      {vdbx.__version__}\n" in output
+    assert f"kernel    {_core.kernel()}\n" in output
+    assert "librocksdb" in output and "split mode" in output
+
+
+def test_import_leaves_frameworks_alone() -> None:
+    heavy = "pandas pyarrow polars langchain_core llama_index haystack dspy onnxruntime tokenizers tqdm torch requests"
+    script = f"import sys, vdbx; print([name for name in {heavy.split()} if name in sys.modules])"
+    assert run(sys.executable, "-c", script) == "[]\n"
+
+
+@pytest.fixture
+def commands() -> Path:
+    return Path(sys.executable).parent
+
+
+def test_vdbctl_reads_what_python_wrote(tmp_path: Path, commands: Path) -> None:
+    path = tmp_path / "shared.vdb"
+    with vdbx.open(path) as db:
+        notes = db.collection("notes", dim=2, metric="l2")
+        notes.upsert(["a", "b"], [[1, 2], [3, 4]], [{"year": 2016}, {"year": 1996}])
+    assert "a" in run(commands / "vdbctl", "search", path, "notes", "--vector", "[1, 2]", "--filter", "year > 2000")
+    with vdbx.open(path) as db:
+        assert db.collection("notes").search([1, 2], filter="year > 2000").ids == ["a"]
+
+
+def test_vdb_load_fills_what_python_reads(tmp_path: Path, commands: Path) -> None:
+    np.save(tmp_path / "v.npy", np.eye(4, dtype=np.float32))
+    rows = "".join(json.dumps({"n": i}) + "\n" for i in range(4))
+    (tmp_path / "p.jsonl").write_text(rows)
+    path = tmp_path / "loaded.vdb"
+    vectors = ["--vectors", tmp_path / "v.npy", "--payloads", tmp_path / "p.jsonl"]
+    run(commands / "vdb-load", path, "rows", "--create", "--metric", "cosine", *vectors)
+    with vdbx.open(path) as db:
+        assert db.collection("rows").search([0, 0, 1, 0], k=1)[0]["n"] == 2

@@ -1,0 +1,383 @@
+"""Collection: records written, read and searched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union, overload
+
+import numpy as np
+
+from vdbx import _convert, _core, _rows
+from vdbx._convert import Array
+from vdbx._errors import InvalidArgumentError, NotFoundError
+from vdbx._filter import Condition, Params, compiled
+from vdbx._records import Record, SearchResult
+from vdbx.embed import Embedding, embedded_query, embedded_texts
+
+if TYPE_CHECKING:
+    from vdbx._database import Database
+
+TEXT_KEY = "text"
+
+Filter = Union[str, Condition, None]
+Progress = Union[bool, Callable[[int, int], object], None]
+
+
+@dataclass(frozen=True)
+class Id:
+    """A query that stands for the vector of a record; that record is not among the hits."""
+
+    id: str
+
+
+Query = Union[str, Id, Sequence[float], Array]
+
+
+class Collection:
+    """A collection of a database; made by Database.collection. Safe to use from many threads."""
+
+    def __init__(self, database: Database, core: _core.Collection, embed: Embedding | None) -> None:
+        self._database = database
+        self._core = core
+        self._embed = embed
+
+    @property
+    def name(self) -> str:
+        return self._core.name
+
+    @property
+    def dim(self) -> int:
+        return self._core.dim
+
+    @property
+    def metric(self) -> str:
+        """cosine, l2 (squared) or ip (1 - dot product); smaller is nearer."""
+        return self._core.metric
+
+    @property
+    def database(self) -> Database:
+        return self._database
+
+    # Writing
+
+    def upsert(
+        self,
+        ids: str | Iterable[str] | None = None,
+        vectors: Any = None,
+        payloads: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
+        *,
+        texts: str | Iterable[str] | None = None,
+        batch_size: int = 1000,
+        progress: Progress = None,
+        sync: bool | None = None,
+    ) -> list[str]:
+        """Writes records, replacing those whose ids are there; returns the ids.
+
+        vectors: (rows, dim), or (dim,) for one record; NumPy arrays of float32 are read in place. Without vectors the
+        texts are embedded. Texts are stored in the payload as "text"; without ids, a text's id is its SHA-256.
+        Each batch is written all or nothing; rows that cannot be written are found before the first one.
+        """
+        if batch_size < 1:
+            raise InvalidArgumentError(f"batch_size is {batch_size}; wanted 1 or more")
+        batch = _gathered(ids, payloads, texts)
+        if vectors is not None:
+            array = _convert.rows(vectors, "vectors")
+            self._write(batch.ids, array, batch.payloads, batch_size, _reporter(progress, len(batch.ids)), sync)
+            return list(batch.ids)
+        if batch.texts is None:
+            raise InvalidArgumentError("upsert was given neither vectors nor texts")
+        embed = self._embedding("upsert(texts=…)")
+        report = _reporter(progress, len(batch.ids))
+        for begin in range(0, len(batch.ids), batch_size):
+            part = slice(begin, begin + batch_size)
+            array = embedded_texts(embed, batch.texts[part], self.dim)
+            payloads_part = None if batch.payloads is None else batch.payloads[part]
+            self._write(batch.ids[part], array, payloads_part, batch_size, None, sync)
+            report(min(begin + batch_size, len(batch.ids)))
+        return list(batch.ids)
+
+    def upsert_rows(
+        self,
+        rows: Any,
+        *,
+        id: str = "id",
+        vector: str = "vector",
+        text: str | None = None,
+        batch_size: int = 1000,
+        progress: Progress = None,
+        sync: bool | None = None,
+    ) -> int:
+        """Writes the rows of a pandas or polars data frame, an Arrow table, or an iterable of dicts; returns how many.
+
+        The columns named id and vector are the record's; all others make its payload. With text, that column is
+        embedded where the rows have no vector, and stored as "text". Missing values are null.
+        """
+        report = _reporter(progress, len(rows) if hasattr(rows, "__len__") else 0)
+        written = 0
+        for block in _rows.blocks(rows, _rows.Columns(id, vector, text), batch_size):
+            self.upsert(
+                block.ids, block.vectors, block.payloads, texts=block.texts, batch_size=batch_size, sync=sync
+            )
+            written += block.size
+            report(written)
+        return written
+
+    def _write(
+        self,
+        ids: tuple[str, ...],
+        vectors: Array,
+        payloads: tuple[Mapping[str, Any], ...] | None,
+        batch_size: int,
+        report: Callable[[int], object] | None,
+        sync: bool | None,
+    ) -> None:
+        is_sync = self._database.sync if sync is None else sync
+        count = len(ids)
+        row = 0
+        if count > batch_size:
+            self._core.check_rows(ids, vectors, payloads)
+        try:
+            while row < count:
+                row = self._core.upsert(ids, vectors, payloads, row, min(batch_size, count - row), is_sync)
+                if report:
+                    report(row)
+        except InvalidArgumentError:
+            self._core.check_rows(ids, vectors, payloads)  # names the row
+            raise
+        if count == 0:
+            self._core.check_rows(ids, vectors, payloads)
+
+    def delete(self, ids: str | Iterable[str] | None = None, *, filter: Filter = None, params: Params = None) -> int:
+        """Removes the records of these ids, or all that match the filter; returns how many there were."""
+        if (ids is None) == (filter is None):
+            raise InvalidArgumentError("delete wants ids or a filter; filter='TRUE' removes every record")
+        if ids is not None:
+            if params:
+                raise InvalidArgumentError("params without a filter")
+            return self._core.delete((ids,) if isinstance(ids, str) else tuple(ids), self._database.sync)
+        text, bind = compiled(filter, params)
+        if not text.strip():
+            raise InvalidArgumentError("the filter of delete is empty; filter='TRUE' removes every record")
+        return self._core.delete_where(text, bind, self._database.sync)
+
+    # Reading
+
+    @overload
+    def get(self, ids: str, *, vectors: bool = False) -> Record | None: ...  # type: ignore[overload-overlap]
+    @overload
+    def get(self, ids: Iterable[str], *, vectors: bool = False) -> list[Record | None]: ...
+    def get(self, ids: str | Iterable[str], *, vectors: bool = False) -> Record | None | list[Record | None]:
+        """The record of an id, or None; for several ids a list in their order, None where there is none."""
+        wanted = (ids,) if isinstance(ids, str) else tuple(ids)
+        found, places = self._core.get(wanted, vectors)
+        records = [None if place < 0 else Record(found, place) for place in places]
+        return records[0] if isinstance(ids, str) else records
+
+    def __getitem__(self, id: str) -> Record:
+        record = self.get(id)
+        if record is None:
+            raise NotFoundError(f"collection '{self.name}' has no record {id!r}")
+        return record
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str) and self.get(id) is not None
+
+    def __len__(self) -> int:
+        return self._core.count("", ())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def search(
+        self,
+        query: Query,
+        k: int = 10,
+        *,
+        filter: Filter = None,
+        params: Params = None,
+        fields: bool = True,
+        vectors: bool = False,
+        ef: int | None = None,
+        exact: bool = False,
+    ) -> SearchResult:
+        """The k records nearest to a vector, a text (embedded) or vdbx.Id, of those that match the filter."""
+        text, bind = ("", ()) if filter is None and not params else compiled(filter, params)
+        vector, id = self._vector_of(query)
+        return SearchResult(self._core.search(vector, id, k, text, bind, ef or 0, exact, fields, vectors))
+
+    def search_batch(
+        self,
+        queries: Sequence[str] | Sequence[Sequence[float]] | Array,
+        k: int = 10,
+        *,
+        filter: Filter = None,
+        params: Params = None,
+        fields: bool = True,
+        vectors: bool = False,
+        ef: int | None = None,
+        exact: bool = False,
+    ) -> list[SearchResult]:
+        """A search for each query, on all cores and on one state of the collection."""
+        text, bind = compiled(filter, params)
+        if len(queries) == 0:
+            return []
+        if isinstance(queries, (list, tuple)) and all(isinstance(query, str) for query in queries):
+            embed = self._embedding("search_batch with texts")
+            rows = np.stack([embedded_query(embed, query, self.dim) for query in queries])
+        else:
+            rows = _convert.vectors(queries, "queries")
+            if rows.ndim != 2:
+                raise InvalidArgumentError(f"queries have shape {rows.shape}; wanted (queries, dim)")
+        return [
+            SearchResult(result)
+            for result in self._core.search_batch(rows, k, text, bind, ef or 0, exact, fields, vectors)
+        ]
+
+    def explain(
+        self,
+        query: Query,
+        k: int = 10,
+        *,
+        filter: Filter = None,
+        params: Params = None,
+        ef: int | None = None,
+        exact: bool = False,
+    ) -> _core.Explanation:
+        """Runs the search and tells how: print the result."""
+        text, bind = compiled(filter, params)
+        vector, id = self._vector_of(query)
+        return self._core.explain(vector, id, k, text, bind, ef or 0, exact)
+
+    def count(self, filter: Filter = None, params: Params = None) -> int:
+        """How many records match, exactly."""
+        return self._core.count(*compiled(filter, params))
+
+    def scan(
+        self,
+        filter: Filter = None,
+        params: Params = None,
+        *,
+        fields: bool = True,
+        vectors: bool = False,
+        batch_size: int = 1000,
+    ) -> Iterator[Record]:
+        """The records that match, in the order of writing, as they were when the scan began."""
+        if batch_size < 1:
+            raise InvalidArgumentError(f"batch_size is {batch_size}; wanted 1 or more")
+        text, bind = compiled(filter, params)
+        return _scanned(self._core.scan(text, bind, fields, vectors), batch_size)
+
+    # Upkeep
+
+    def stats(self) -> _core.CollectionStats:
+        return self._core.stats()
+
+    def compact(self) -> None:
+        """Rewrites the collection without its dead records, with a new graph; reads go on meanwhile."""
+        self._core.compact()
+
+    def wait_for_index(self) -> None:
+        """Waits until every record written so far is in the graph. Searches are complete without it."""
+        self._core.wait_for_index()
+
+    def verify(self) -> None:
+        """Reads everything and compares it; DataLossError tells what is wrong."""
+        self._core.verify()
+
+    def __repr__(self) -> str:
+        return f"Collection({self.name!r}, dim={self.dim}, metric={self.metric!r})"
+
+    def _embedding(self, what: str) -> Embedding:
+        if self._embed is None:
+            raise InvalidArgumentError(
+                f"{what} needs an embedding: open the collection with embed='local', or any function of texts"
+            )
+        return self._embed
+
+    def _vector_of(self, query: Query) -> tuple[Array | None, str | None]:
+        if isinstance(query, Id):
+            return None, query.id
+        if isinstance(query, str):
+            return embedded_query(self._embedding("a text as query"), query, self.dim), None
+        return _convert.vectors(query, "the query"), None
+
+
+@dataclass
+class _Batch:
+    ids: tuple[str, ...]
+    payloads: tuple[Mapping[str, Any], ...] | None
+    texts: tuple[str, ...] | None
+
+
+def _tuple(values: Iterable[Any] | None, single: type | tuple[type, ...]) -> tuple[Any, ...] | None:
+    if values is None:
+        return None
+    return (values,) if isinstance(values, single) else tuple(values)
+
+
+def _gathered(ids: Any, payloads: Any, texts: Any) -> _Batch:
+    """Tuples of equal length, the texts in the payloads."""
+    all_texts = _tuple(texts, str)
+    all_ids = _tuple(ids, str)
+    all_payloads = _tuple(payloads, (dict, Mapping))
+    if all_texts is not None:
+        for row, text in enumerate(all_texts):
+            if not isinstance(text, str):
+                raise InvalidArgumentError(f"row {row}: the text is of type {type(text).__name__}; wanted str")
+        if all_ids is None:
+            all_ids = tuple(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in all_texts)
+        _same_length(all_ids, all_texts, "texts")
+    if all_ids is None:
+        raise InvalidArgumentError("vectors without ids; wanted ids=, a str for each row")
+    if all_payloads is not None:
+        _same_length(all_ids, all_payloads, "payloads")
+        all_payloads = tuple(
+            dict(p) if isinstance(p, Mapping) and not isinstance(p, dict) else p for p in all_payloads
+        )
+    if all_texts is not None:
+        all_payloads = tuple(
+            _with_text(payload, text, row)
+            for row, (payload, text) in enumerate(zip(all_payloads or ({},) * len(all_ids), all_texts))
+        )
+    return _Batch(all_ids, all_payloads, all_texts)
+
+
+def _same_length(ids: tuple[str, ...], others: tuple[Any, ...], what: str) -> None:
+    if len(ids) != len(others):
+        raise InvalidArgumentError(f"{len(ids)} ids and {len(others)} {what}; wanted as many of both")
+
+
+def _with_text(payload: Any, text: str, row: int) -> Any:
+    if not isinstance(payload, dict):
+        return payload  # refused when it is written, with its row
+    if TEXT_KEY in payload:
+        raise InvalidArgumentError(f"row {row}: the payload has the key '{TEXT_KEY}', where texts= is stored")
+    return {**payload, TEXT_KEY: text}
+
+
+def _scanned(scanner: _core.Scanner, batch_size: int) -> Iterator[Record]:
+    while size := len(block := scanner.next(batch_size)):
+        for index in range(size):
+            yield Record(block, index)
+
+
+def _reporter(progress: Progress, total: int) -> Callable[[int], object]:
+    """A function of the rows done so far."""
+    if progress is None or progress is False:
+        return lambda done: None
+    if callable(progress):
+        return lambda done: progress(done, total)
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return lambda done: print(f"{done} of {total}" if total else done, flush=True)
+    bar = tqdm(total=total or None)
+
+    def show(done: int) -> None:
+        bar.update(done - bar.n)
+        if done >= total > 0:
+            bar.close()
+
+    return show

@@ -1,0 +1,189 @@
+"""Database: a folder with collections."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from vdbx import _convert, _core
+from vdbx._collection import Collection, _gathered
+from vdbx._errors import EmbeddingMismatchError, ForkError, InvalidArgumentError, NotFoundError, VdbError
+from vdbx.embed import EmbedArgument, embedding_of, embedding_dim
+
+# The process that opened the first database. RocksDB's threads serve all databases of a process and are not there after a
+# fork, so that a child would wait for them for ever.
+_opened_by: int | None = None
+_open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def open(
+    path: str | os.PathLike[str],
+    *,
+    create: bool = True,
+    sync: bool = True,
+    threads: int = 0,
+    memtable_bytes: int = 64 << 20,
+    accept_data_loss: bool = False,
+) -> Database:
+    """Opens the database in a folder, for this process alone; makes it if it is not there.
+
+    sync: whether a write that has returned also survives a power cut. threads: for indexing and batches, 0: one per
+    processor. accept_data_loss: open although acknowledged data is missing (DataLossError otherwise).
+    """
+    global _opened_by
+    if _opened_by not in (None, os.getpid()):
+        raise ForkError(
+            f"this process was forked from process {_opened_by} after that had opened a database, so it cannot open any: "
+            "start it with multiprocessing's method spawn or forkserver, or open the first database after the fork"
+        )
+    _opened_by = os.getpid()
+    core = _core.Database.open(os.fspath(path), create, threads, memtable_bytes, accept_data_loss)
+    return Database(core, sync)
+
+
+class Database:
+    """An open database, made by vdbx.open. Safe to use from many threads; `with` closes it."""
+
+    def __init__(self, core: _core.Database, sync: bool) -> None:
+        self._core = core
+        self.sync = sync
+        _open_databases.add(self)
+
+    @property
+    def path(self) -> str:
+        return self._core.path
+
+    def collection(
+        self,
+        name: str,
+        *,
+        dim: int | None = None,
+        metric: str | None = None,
+        embed: EmbedArgument = None,
+        create: bool = True,
+        m: int | None = None,
+        ef_construction: int | None = None,
+    ) -> Collection:
+        """The collection of this name, made if it is not there.
+
+        A new one needs dim, or embed, which says it. metric: cosine (the default), l2 or ip. embed: "local", or a
+        function of texts; it is not stored, so give it again when the collection is opened again. m, ef_construction:
+        of the graph, 16 and 200 if not given. Arguments that do not fit an existing collection are an error.
+        """
+        embedding = embedding_of(embed)
+        try:
+            core = self._core.open_collection(name)
+        except NotFoundError:
+            if not create:
+                raise
+            core = self._created(name, dim or (embedding_dim(embedding) if embedding else 0), metric, m, ef_construction)
+        asked = {"dim": dim, "metric": metric, "m": m, "ef_construction": ef_construction}
+        for option, wanted in asked.items():
+            stored = getattr(core, option)
+            if wanted is not None and wanted != stored:
+                raise InvalidArgumentError(f"collection '{name}' has {option} {stored}; {wanted} was asked for")
+        if embedding is not None and embedding_dim(embedding) != core.dim:
+            raise EmbeddingMismatchError(
+                f"collection '{name}' stores {core.dim} components; {embedding.name} makes {embedding_dim(embedding)}"
+            )
+        return Collection(self, core, embedding)
+
+    def _created(
+        self, name: str, dim: int, metric: str | None, m: int | None, ef_construction: int | None
+    ) -> _core.Collection:
+        if not dim:
+            raise InvalidArgumentError(f"there is no collection '{name}'; a new one needs dim= or embed=")
+        try:
+            return self._core.create_collection(name, dim, metric or "cosine", m or 16, ef_construction or 200)
+        except InvalidArgumentError:
+            # Another thread may have made it in the meantime.
+            if name in self._core.collections():
+                return self._core.open_collection(name)
+            raise
+
+    def collections(self) -> list[str]:
+        """The names of the collections, sorted."""
+        return self._core.collections()
+
+    def drop(self, name: str) -> None:
+        """Removes a collection and all its records."""
+        self._core.drop_collection(name)
+
+    def write(self, *, sync: bool | None = None) -> Batch:
+        """Writes to several collections, all or nothing: with db.write() as batch: batch.upsert(notes, …)."""
+        return Batch(self, self.sync if sync is None else sync)
+
+    def stats(self) -> _core.DatabaseStats:
+        return self._core.stats()
+
+    def close(self) -> None:
+        """Waits for calls that are under way and closes. Closing twice is fine."""
+        self._core.close()
+        _open_databases.discard(self)
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Database({self.path!r})"
+
+
+class Batch:
+    """Writes gathered for one commit, which happens where the `with` block ends without an exception."""
+
+    def __init__(self, database: Database, sync: bool) -> None:
+        self._database = database
+        self._sync = sync
+        self._core = _core.WriteBatch()
+
+    def upsert(
+        self,
+        collection: Collection,
+        ids: Any = None,
+        vectors: Any = None,
+        payloads: Any = None,
+    ) -> None:
+        """As Collection.upsert, at commit. The last word on an id wins."""
+        batch = _gathered(ids, payloads, None)
+        array = _convert.rows(vectors, "vectors")
+        collection._core.check_rows(batch.ids, array, batch.payloads)
+        self._core.upsert(collection._core, batch.ids, array, batch.payloads)
+
+    def delete(self, collection: Collection, ids: Any) -> None:
+        """Removes the records of these ids, at commit."""
+        self._core.delete(collection._core, (ids,) if isinstance(ids, str) else tuple(ids))
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def commit(self) -> None:
+        """Writes what was gathered so far, all or nothing."""
+        self._database._core.write(self._core, self._sync)
+        self._core.clear()
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+
+
+@atexit.register
+def _close_all() -> None:
+    for database in list(_open_databases):
+        try:
+            database.close()
+        except VdbError:  # in the child of a fork, say
+            continue

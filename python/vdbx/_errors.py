@@ -1,0 +1,75 @@
+"""The exceptions of vdbx. All are VdbError; each is also the builtin that a caller would catch anyway."""
+
+from __future__ import annotations
+
+
+class VdbError(Exception):
+    """Anything that vdbx reports; itself raised for failures of the system, such as a disk error."""
+
+
+class InvalidArgumentError(VdbError, ValueError):
+    """A value, a size, a type or a filter that does not fit; nothing was changed."""
+
+
+class NotFoundError(VdbError, LookupError):
+    """No such database, collection or record."""
+
+
+class LockedError(VdbError):
+    """Another process, or this one, has the database open."""
+
+
+class ClosedError(VdbError):
+    """The database has been closed, or the collection dropped."""
+
+
+class ForkError(VdbError):
+    """The database was opened before this process was forked; open it again."""
+
+
+class DataLossError(VdbError):
+    """Bytes on disk are damaged, or acknowledged data is missing."""
+
+
+class FormatError(VdbError):
+    """The database was written by a newer version."""
+
+
+class LimitError(VdbError):
+    """Space, memory or a limit is reached; nothing was changed."""
+
+
+class DeadlineError(VdbError, TimeoutError):
+    """The time that the caller gave is over."""
+
+
+class EmbeddingMismatchError(VdbError):
+    """The embedding function does not fit the vectors of the collection."""
+
+
+_BY_CODE: dict[str, type[VdbError]] = {
+    "InvalidArgument": InvalidArgumentError,
+    "NotFound": NotFoundError,
+    "AlreadyExists": InvalidArgumentError,
+    "ResourceExhausted": LimitError,
+    "DataLoss": DataLossError,
+    "DeadlineExceeded": DeadlineError,
+}
+
+# FailedPrecondition is one code for several states; each is known by words of its message.
+_BY_WORDS: tuple[tuple[str, type[VdbError]], ...] = (
+    ("was forked", ForkError),
+    ("has been closed", ClosedError),
+    ("has been dropped", ClosedError),
+    ("is in use by", LockedError),
+    ("the database has format", FormatError),
+)
+
+
+def error_of(code: str, message: str) -> VdbError:
+    """The exception for a status of the core. Called by vdbx._core."""
+    if code == "FailedPrecondition":
+        for words, kind in _BY_WORDS:
+            if words in message:
+                return kind(message)
+    return _BY_CODE.get(code, VdbError)(message)
