@@ -14,7 +14,7 @@ from vdbx._convert import Array
 from vdbx._errors import InvalidArgumentError, NotFoundError
 from vdbx._filter import Condition, Params, compiled
 from vdbx._records import Record, SearchResult
-from vdbx.embed import Embedding, embedded_query, embedded_texts
+from vdbx.embed._protocol import Embedding, embedded_query, embedded_texts
 
 if TYPE_CHECKING:
     from vdbx._database import Database

@@ -12,7 +12,7 @@ from typing import Any
 from vdbx import _convert, _core
 from vdbx._collection import Collection, _gathered
 from vdbx._errors import EmbeddingMismatchError, ForkError, InvalidArgumentError, NotFoundError, VdbError
-from vdbx.embed import EmbedArgument, embedding_of, embedding_dim
+from vdbx.embed._protocol import EmbedArgument, embedding_of, embedding_dim
 
 # The process that opened the first database. RocksDB's threads serve all databases of a process and are not there after a
 # fork, so that a child would wait for them for ever.

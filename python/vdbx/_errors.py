@@ -47,6 +47,14 @@ class EmbeddingMismatchError(VdbError):
     """The embedding function does not fit the vectors of the collection."""
 
 
+class EmbeddingError(VdbError):
+    """An embedding endpoint refused, failed or answered with something else."""
+
+
+class MissingPackageError(VdbError, ImportError):
+    """A package that this function needs is not installed; the message has the line that installs it."""
+
+
 _BY_CODE: dict[str, type[VdbError]] = {
     "InvalidArgument": InvalidArgumentError,
     "NotFound": NotFoundError,

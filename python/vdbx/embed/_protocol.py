@@ -1,4 +1,4 @@
-"""Embeddings: functions that make vectors of texts. Any function of a list of texts will do."""
+"""What a collection embeds with: any function of a list of texts, checked at every call."""
 
 from __future__ import annotations
 
@@ -43,8 +43,12 @@ def embedding_of(argument: EmbedArgument) -> Embedding | None:
     """What embed= stands for."""
     if argument is None:
         return None
+    if argument == "local":
+        from vdbx.embed._local import Local
+
+        return Local()
     if isinstance(argument, str):
-        raise InvalidArgumentError(f"embed is '{argument}'; wanted a function of a list of texts")
+        raise InvalidArgumentError(f"embed is '{argument}'; wanted 'local', or a function of a list of texts")
     if not callable(argument):
         raise InvalidArgumentError(f"embed is of type {type(argument).__name__}; wanted a function of a list of texts")
     return _Named(argument)
