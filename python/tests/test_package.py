@@ -97,3 +97,10 @@ def test_vdb_load_fills_what_python_reads(tmp_path: Path, commands: Path) -> Non
     run(commands / "vdb-load", path, "rows", "--create", "--metric", "cosine", *vectors)
     with vdbx.open(path) as db:
         assert db.collection("rows").search([0, 0, 1, 0], k=1)[0]["n"] == 2
+
+
+def test_the_quickstart(tmp_path: Path) -> None:
+    output = run(sys.executable, ROOT / "examples" / "quickstart.py", tmp_path / "q.vdb")
+    lines = output.splitlines()
+    assert len(lines) == 6
+    assert lines[0].startswith((ROOT / "examples" / "data" / "questions.txt").read_text().splitlines()[0] + " | 0.")
