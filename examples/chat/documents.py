@@ -212,7 +212,8 @@ def best_sentences(question: str, hits: Sequence[vdbx.Hit], count: int = 3) -> s
     if not sentences:
         return "Nothing in the documents fits."
     vectors = vdbx.embed.Local()([question, *(sentence for sentence, _ in sentences)])
-    nearest = np.argsort(-(vectors[1:] @ vectors[0]), kind="stable")[:count]
+    likeness = vectors[1:] @ vectors[0]
+    nearest = [i for i in np.argsort(-likeness, kind="stable")[:count] if likeness[i] >= 0.7 * likeness.max()]
     return "\n\n".join(f"> {sentences[i][0].lstrip('#> ')} [{sentences[i][1]}]" for i in nearest)
 
 

@@ -129,7 +129,7 @@ def test_quotes_are_sentences_with_their_numbers(folder: Path, notes: vdbx.Colle
     hits = list(notes.search(question, k=4))
     quotes = documents.best_sentences(question, hits)
     number = [hit["source"] for hit in hits].index("office/parking.html") + 1
-    assert f"have chargers. [{number}]" in quotes and len(quotes.split("\n\n")) == 3
+    assert f"have chargers. [{number}]" in quotes and len(quotes.split("\n\n")) <= 3
     assert "".join(documents.answer(question, hits, quotes)) == quotes
     assert documents.best_sentences(question, []) == "Nothing in the documents fits."
 
