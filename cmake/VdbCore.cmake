@@ -16,4 +16,4 @@ add_library(vdb::vdb ALIAS vdb)
 set_target_properties(vdb PROPERTIES IMPORTED_LOCATION ${VDB_CORE_DIR}/vdb/libvdb.a)
 target_include_directories(vdb INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_link_libraries(vdb INTERFACE ${VDB_ROCKSDB} absl::flat_hash_map absl::flat_hash_set absl::strings absl::base
-                                    PkgConfig::XXHASH Threads::Threads)
+                                    PkgConfig::XXHASH PkgConfig::UTF8PROC Threads::Threads)
