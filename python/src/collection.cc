@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "python/src/handles.h"
+#include "python/src/payload_encoder.h"
 #include "python/src/results.h"
 #include "python/src/rows.h"
 #include "python/src/values.h"
@@ -29,8 +30,8 @@ std::vector<std::string_view> IdViews(const StrTuple& ids) {
 
 // Writes one block of rows from `begin`, all or nothing; returns the row after it.
 // 7 parameters: as Python gives them.
-std::size_t Upsert(Collection& collection, StrTuple ids, InputArray vectors, std::optional<AnyTuple> payloads,
-                   std::size_t begin, std::size_t rows, bool sync) {
+std::size_t Upsert(Collection& collection, StrTuple ids, std::optional<InputArray> vectors,
+                   std::optional<AnyTuple> payloads, std::size_t begin, std::size_t rows, bool sync) {
   const RowSource source(std::move(ids), std::move(vectors), std::move(payloads));
   RowBlock block;
   const std::size_t end = block.Fill(source, begin, rows);
@@ -40,8 +41,11 @@ std::size_t Upsert(Collection& collection, StrTuple ids, InputArray vectors, std
 
 // What the core will say of a vector, with its row.
 void CheckVector(std::span<const float> vector, const CollectionOptions& options, std::size_t row) {
-  if (vector.size() != options.dim) {
+  if (options.dim != 0 && vector.size() != options.dim) {
     ThrowInvalid(StrCat("vectors have ", vector.size(), " components; this collection stores ", options.dim));
+  }
+  if (vector.empty() || vector.size() > kMaxDim) {
+    ThrowInvalid(StrCat("vectors have ", vector.size(), " components; wanted 1 to ", kMaxDim));
   }
   double sum = 0;
   for (std::size_t j = 0; j < vector.size(); ++j) {
@@ -57,7 +61,8 @@ void CheckVector(std::span<const float> vector, const CollectionOptions& options
 }
 
 // Throws for the first row that a write would refuse, so that writing in several blocks does not stop half-way.
-void CheckRows(const Collection& collection, StrTuple ids, InputArray vectors, std::optional<AnyTuple> payloads) {
+void CheckRows(const Collection& collection, StrTuple ids, std::optional<InputArray> vectors,
+               std::optional<AnyTuple> payloads) {
   const RowSource source(std::move(ids), std::move(vectors), std::move(payloads));
   RowBlock block;
   for (std::size_t row = 0; row < source.ids.size();) {
@@ -70,7 +75,7 @@ void CheckRows(const Collection& collection, StrTuple ids, InputArray vectors, s
         ThrowInvalid(StrCat("row ", row, ": the payload has ", record.payload.size(), " bytes; wanted at most ",
                             kMaxPayloadBytes));
       }
-      CheckVector(record.vector, collection.options(), row);
+      if (!record.without_vector) CheckVector(record.vector, collection.options(), row);
       ++row;
     }
     row = end;
@@ -85,6 +90,42 @@ std::uint64_t Delete(Collection& collection, const StrTuple& ids, bool sync) {
 std::uint64_t DeleteWhere(Collection& collection, const std::string& filter, const AnyTuple& bind, bool sync) {
   const std::vector<Value> values = ToValues(bind);
   return WithoutGil([&] { return collection.DeleteWhere(filter, values, Options(sync)); });
+}
+
+UpdateOptions OptionsOfUpdate(bool merge, bool sync) {
+  return {.mode = merge ? UpdateMode::kMerge : UpdateMode::kReplace, .durability = Options(sync).durability};
+}
+
+// payloads: one for each id, or one for all.
+std::uint64_t Update(Collection& collection, const StrTuple& ids, const AnyTuple& payloads, bool merge, bool sync) {
+  if (payloads.size() != 1 && payloads.size() != ids.size()) {
+    ThrowInvalid(StrCat(ids.size(), " ids and ", payloads.size(), " payloads; wanted as many of both, or one for all"));
+  }
+  std::string text;
+  PayloadEncoder encoder(&text);
+  std::vector<std::size_t> ends;
+  ends.reserve(payloads.size());
+  for (const nb::handle payload : payloads) {
+    encoder.Append(payload, ends.size());
+    ends.push_back(text.size());
+  }
+  std::vector<PayloadUpdate> updates;
+  updates.reserve(ids.size());
+  for (const std::string_view id : IdViews(ids)) {
+    const std::size_t i = payloads.size() == 1 ? 0 : updates.size();
+    const std::size_t begin = i == 0 ? 0 : ends[i - 1];
+    updates.push_back({.id = id, .payload = std::string_view(text).substr(begin, ends[i] - begin)});
+  }
+  return WithoutGil([&] { return collection.Update(updates, OptionsOfUpdate(merge, sync)); });
+}
+
+// 6 parameters: as Python gives them.
+std::uint64_t UpdateWhere(Collection& collection, const std::string& filter, const AnyTuple& bind, nb::handle payload,
+                          bool merge, bool sync) {
+  const std::vector<Value> values = ToValues(bind);
+  std::string text;
+  PayloadEncoder(&text).Append(payload, 0);
+  return WithoutGil([&] { return collection.UpdateWhere(filter, text, values, OptionsOfUpdate(merge, sync)); });
 }
 
 // One entry per id: its place in the records, or -1 where there is none.
@@ -209,11 +250,22 @@ void BindCollection(nb::module_& module) {
       .def_prop_ro("metric", [](const Collection& c) { return std::string(MetricName(c.options().metric)); })
       .def_prop_ro("m", [](const Collection& c) { return c.options().m; })
       .def_prop_ro("ef_construction", [](const Collection& c) { return c.options().ef_construction; })
-      .def("upsert", &Upsert, nb::arg("ids"), nb::arg("vectors"), nb::arg("payloads").none(), nb::arg("begin"),
+      .def("upsert", &Upsert, nb::arg("ids"), nb::arg("vectors").none(), nb::arg("payloads").none(), nb::arg("begin"),
            nb::arg("rows"), nb::arg("sync"))
-      .def("check_rows", &CheckRows, nb::arg("ids"), nb::arg("vectors"), nb::arg("payloads").none())
+      .def("check_rows", &CheckRows, nb::arg("ids"), nb::arg("vectors").none(), nb::arg("payloads").none())
       .def("delete", &Delete, nb::arg("ids"), nb::arg("sync"))
       .def("delete_where", &DeleteWhere, nb::arg("filter"), nb::arg("bind"), nb::arg("sync"))
+      .def("update", &Update, nb::arg("ids"), nb::arg("payloads"), nb::arg("merge"), nb::arg("sync"),
+           "payloads: one for each id, or one for all.")
+      .def("update_where", &UpdateWhere, nb::arg("filter"), nb::arg("bind"), nb::arg("payload"), nb::arg("merge"),
+           nb::arg("sync"),
+           nb::sig("def update_where(self, filter: str, bind: tuple[Any, ...], payload: Any, merge: bool, sync: bool) "
+                   "-> int"))
+      .def("document", [](const Collection& c) { return WithoutGil([&] { return c.GetDocument(); }); })
+      .def(
+          "set_document",
+          [](Collection& c, const std::string& json) { WithoutGil([&] { return c.SetDocument(json); }); },
+          nb::arg("json"))
       .def("get", &Get, nb::arg("ids"), nb::arg("vectors"),
            nb::sig("def get(self, ids: tuple[str, ...], vectors: bool) -> tuple[Records, list[int]]"))
       .def("search", &Search, nb::arg("query").none(), nb::arg("id").none(), nb::arg("k"), nb::arg("filter"),

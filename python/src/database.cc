@@ -42,7 +42,7 @@ Collection CreateCollection(Database& database, const std::string& name, std::si
 }
 
 // 5 parameters: as Python gives them.
-void BatchUpsert(WriteBatch& batch, const Collection& collection, StrTuple ids, InputArray vectors,
+void BatchUpsert(WriteBatch& batch, const Collection& collection, StrTuple ids, std::optional<InputArray> vectors,
                  std::optional<AnyTuple> payloads) {
   const RowSource source(std::move(ids), std::move(vectors), std::move(payloads));
   RowBlock block;
@@ -67,7 +67,7 @@ void BindDatabase(nb::module_& module) {
       .def(nb::init<>())
       .def("__len__", &WriteBatch::size)
       .def("clear", &WriteBatch::Clear)
-      .def("upsert", &BatchUpsert, nb::arg("collection"), nb::arg("ids"), nb::arg("vectors"),
+      .def("upsert", &BatchUpsert, nb::arg("collection"), nb::arg("ids"), nb::arg("vectors").none(),
            nb::arg("payloads").none())
       .def("delete", &BatchDelete, nb::arg("collection"), nb::arg("ids"));
   nb::class_<DatabaseStats>(module, "DatabaseStats", "Counters of a database.")

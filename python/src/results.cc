@@ -33,13 +33,12 @@ nb::list Ids(const std::vector<T>& rows) {
 }
 
 // rows * dim, row-major; 0 columns where vectors were not asked for.
-template <typename T>
-OutputArray2 Vectors(const std::vector<T>& rows) {
-  const std::size_t dim = rows.empty() ? 0 : rows.front().vector.size();
+OutputArray2 Vectors(const SearchResult& result) {
+  const std::size_t dim = result.hits.empty() ? 0 : result.hits.front().vector.size();
   std::vector<float> all;
-  all.reserve(rows.size() * dim);
-  for (const T& row : rows) all.insert(all.end(), row.vector.begin(), row.vector.end());
-  return ToArray(std::move(all), rows.size(), dim);
+  all.reserve(result.hits.size() * dim);
+  for (const Hit& hit : result.hits) all.insert(all.end(), hit.vector.begin(), hit.vector.end());
+  return ToArray(std::move(all), result.hits.size(), dim);
 }
 
 OutputArray1 Distances(const SearchResult& result) {
@@ -61,11 +60,9 @@ void DefineRows(Class& bound, GetRows get) {
           "JSON text; empty where payloads were not asked for.")
       .def(
           "vector", [get](const Owner& owner, std::size_t i) { return ToArray(At(get(owner), i).vector); },
-          nb::arg("i"), "Empty where vectors were not asked for.")
+          nb::arg("i"), "Empty where vectors were not asked for, and for a record without one.")
       .def(
-          "ids", [get](const Owner& owner) { return Ids(get(owner)); }, nb::sig("def ids(self) -> list[str]"))
-      .def(
-          "vectors", [get](const Owner& owner) { return Vectors(get(owner)); }, "Rows x dim.");
+          "ids", [get](const Owner& owner) { return Ids(get(owner)); }, nb::sig("def ids(self) -> list[str]"));
 }
 
 void BindDetails(nb::module_& module) {
@@ -119,6 +116,7 @@ void BindResults(nb::module_& module) {
       .def(
           "distance", [](const SearchResult& r, std::size_t i) { return At(r.hits, i).distance; }, nb::arg("i"))
       .def("distances", &Distances)
+      .def("vectors", &Vectors, "Hits x dim.")
       .def_prop_ro("plan", [](const SearchResult& r) { return std::string(PlanName(r.plan)); })
       .def_ro("exact", &SearchResult::exact)
       .def_ro("complete", &SearchResult::complete)

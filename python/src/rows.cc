@@ -30,10 +30,11 @@ constexpr std::size_t kFullBytes = kMaxBatchBytes / 2;
 
 }  // namespace
 
-RowSource::RowSource(nb::tuple ids_in, InputArray vectors_in, std::optional<nb::tuple> payloads_in)
-    : ids(std::move(ids_in)), vectors(std::move(vectors_in)), payloads(std::move(payloads_in)) {
-  if (vectors.rows() != ids.size()) {
-    ThrowInvalid(StrCat(ids.size(), " ids and ", vectors.rows(), " vectors; wanted as many of both"));
+RowSource::RowSource(nb::tuple ids_in, std::optional<InputArray> vectors_in, std::optional<nb::tuple> payloads_in)
+    : ids(std::move(ids_in)), payloads(std::move(payloads_in)) {
+  if (vectors_in) vectors.emplace(*std::move(vectors_in));
+  if (vectors && vectors->rows() != ids.size()) {
+    ThrowInvalid(StrCat(ids.size(), " ids and ", vectors->rows(), " vectors; wanted as many of both"));
   }
   if (payloads && payloads->size() != ids.size()) {
     ThrowInvalid(StrCat(ids.size(), " ids and ", payloads->size(), " payloads; wanted as many of both"));
@@ -41,13 +42,13 @@ RowSource::RowSource(nb::tuple ids_in, InputArray vectors_in, std::optional<nb::
 }
 
 std::size_t RowBlock::Fill(const RowSource& source, std::size_t begin, std::size_t rows) {
-  const std::size_t dim = source.vectors.dim();
+  const std::size_t dim = source.vectors ? source.vectors->dim() : 0;
   const std::size_t row_bytes = dim * sizeof(float) + kMaxIdBytes;
   const std::size_t end = std::min(source.ids.size(), begin + std::clamp(kFullBytes / row_bytes, std::size_t{1}, rows));
   records_.clear();
   records_.reserve(end - begin);
   payloads_.clear();
-  if (!source.vectors.in_place()) scratch_.resize((end - begin) * dim);
+  if (source.vectors && !source.vectors->in_place()) scratch_.resize((end - begin) * dim);
 
   PayloadEncoder encoder(&payloads_);
   std::vector<std::size_t> payload_ends;
@@ -56,7 +57,8 @@ std::size_t RowBlock::Fill(const RowSource& source, std::size_t begin, std::size
   for (; row < end && payloads_.size() + (row - begin) * row_bytes <= kFullBytes; ++row) {
     RecordView record;
     record.id = IdOf(source.ids, row);
-    record.vector = source.vectors.Row(row, scratch_.data() + (row - begin) * dim);
+    record.without_vector = !source.vectors;
+    if (source.vectors) record.vector = source.vectors->Row(row, scratch_.data() + (row - begin) * dim);
     if (source.payloads) encoder.Append((*source.payloads)[row], row);
     payload_ends.push_back(payloads_.size());
     records_.push_back(record);

@@ -18,12 +18,13 @@
 
 namespace vdb::python {
 
-// What a write was given. payloads: dicts or JSON texts, one per id, or nothing.
+// What a write was given. vectors: nothing for records without one. payloads: dicts or JSON texts, one per id, or
+// nothing.
 struct RowSource {
-  RowSource(nanobind::tuple ids, InputArray vectors, std::optional<nanobind::tuple> payloads);
+  RowSource(nanobind::tuple ids, std::optional<InputArray> vectors, std::optional<nanobind::tuple> payloads);
 
   nanobind::tuple ids;
-  VectorRows vectors;
+  std::optional<VectorRows> vectors;
   std::optional<nanobind::tuple> payloads;
 };
 

@@ -180,7 +180,7 @@ def test_bad_ids_elsewhere(notes: vdbx.Collection) -> None:
 LENGTHS: dict[str, dict[str, Any]] = {
     "2 ids and 1 payloads": {"ids": ["x", "y"], "vectors": np.ones((2, 3)), "payloads": [{}]},
     "2 ids and 1 texts": {"ids": ["x", "y"], "texts": ["x"]},
-    "vectors without ids": {"vectors": np.ones((2, 3))},
+    "records without ids": {"vectors": np.ones((2, 3))},
     "neither vectors nor texts": {"ids": ["x"], "payloads": [{}]},
     "needs an embedding": {"texts": ["x"]},
     "batch_size is 0": {"ids": ["x"], "vectors": np.ones((1, 3)), "batch_size": 0},

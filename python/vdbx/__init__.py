@@ -24,6 +24,7 @@ from vdbx._errors import (
     LockedError,
     MissingPackageError,
     NotFoundError,
+    ReadOnlyError,
     VdbError,
 )
 from vdbx._filter import Condition, F
@@ -49,6 +50,7 @@ __all__ = [
     "LockedError",
     "MissingPackageError",
     "NotFoundError",
+    "ReadOnlyError",
     "Record",
     "SearchResult",
     "VdbError",

@@ -14,7 +14,7 @@ from vdbx._convert import Array
 from vdbx._errors import InvalidArgumentError, NotFoundError
 from vdbx._filter import Condition, Params, compiled
 from vdbx._records import Record, SearchResult
-from vdbx.embed._protocol import Embedding, embedded_query, embedded_texts
+from vdbx.embed._stored import CollectionModel
 
 if TYPE_CHECKING:
     from vdbx._database import Database
@@ -38,10 +38,10 @@ Query = Union[str, Id, Sequence[float], Array]
 class Collection:
     """A collection of a database; made by Database.collection. Safe to use from many threads."""
 
-    def __init__(self, database: Database, core: _core.Collection, embed: Embedding | None) -> None:
+    def __init__(self, database: Database, core: _core.Collection, model: CollectionModel | None) -> None:
         self._database = database
         self._core = core
-        self._embed = embed
+        self._model = model
 
     @property
     def name(self) -> str:
@@ -49,6 +49,7 @@ class Collection:
 
     @property
     def dim(self) -> int:
+        """Components of a vector; 0 until the first one where nothing else said it."""
         return self._core.dim
 
     @property
@@ -76,23 +77,23 @@ class Collection:
         """Writes records, replacing those whose ids are there; returns the ids.
 
         vectors: (rows, dim), or (dim,) for one record; NumPy arrays of float32 are read in place. Without vectors the
-        texts are embedded. Texts are stored in the payload as "text"; without ids, a text's id is its SHA-256.
-        Each batch is written all or nothing; rows that cannot be written are found before the first one.
+        texts are embedded. vectors=False: the records have none; they are stored, filtered and counted, and never hits
+        (to change a payload and keep the vector: update). Texts are stored in the payload as "text"; without ids, a
+        text's id is its SHA-256. Each batch is written all or nothing; rows that cannot be written are found before the
+        first one.
         """
         if batch_size < 1:
             raise InvalidArgumentError(f"batch_size is {batch_size}; wanted 1 or more")
         batch = _gathered(ids, payloads, texts)
-        if vectors is not None:
-            array = _convert.rows(vectors, "vectors")
+        if vectors is not None or batch.texts is None:
+            array = _vectors_or_none(vectors)
             self._write(batch.ids, array, batch.payloads, batch_size, _reporter(progress, len(batch.ids)), sync)
             return list(batch.ids)
-        if batch.texts is None:
-            raise InvalidArgumentError("upsert was given neither vectors nor texts")
-        embed = self._embedding("upsert(texts=…)")
+        model = self._embedding("upsert(texts=…)")
         report = _reporter(progress, len(batch.ids))
         for begin in range(0, len(batch.ids), batch_size):
             part = slice(begin, begin + batch_size)
-            array = embedded_texts(embed, batch.texts[part], self.dim)
+            array = model.texts(batch.texts[part])
             payloads_part = None if batch.payloads is None else batch.payloads[part]
             self._write(batch.ids[part], array, payloads_part, batch_size, None, sync)
             report(min(begin + batch_size, len(batch.ids)))
@@ -127,7 +128,7 @@ class Collection:
     def _write(
         self,
         ids: tuple[str, ...],
-        vectors: Array,
+        vectors: Array | None,
         payloads: tuple[Mapping[str, Any], ...] | None,
         batch_size: int,
         report: Callable[[int], object] | None,
@@ -148,6 +149,42 @@ class Collection:
             raise
         if count == 0:
             self._core.check_rows(ids, vectors, payloads)
+
+    def update(
+        self,
+        ids: str | Iterable[str] | None = None,
+        payloads: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
+        *,
+        filter: Filter = None,
+        params: Params = None,
+        merge: bool = True,
+        sync: bool | None = None,
+    ) -> int:
+        """Changes the payloads of these ids, or of all that match the filter; returns how many records were written.
+
+        All or nothing. Vectors stay as they are; a record that is not there stays so. payloads: a dict for all, or for
+        ids one for each. merge: what it names is set, None removes, dicts in dicts are merged, the rest stays;
+        otherwise it replaces the payload.
+        """
+        if (ids is None) == (filter is None):
+            raise InvalidArgumentError("update wants ids or a filter; filter='TRUE' changes every record")
+        listed = _as_dicts(_tuple(payloads, (dict, Mapping)))
+        if listed is None:
+            raise InvalidArgumentError("update was given no payloads")
+        is_sync = self._database.sync if sync is None else sync
+        if ids is not None:
+            if params:
+                raise InvalidArgumentError("params without a filter")
+            all_ids = (ids,) if isinstance(ids, str) else tuple(ids)
+            if not isinstance(payloads, Mapping):
+                _same_length(all_ids, listed, "payloads")
+            return self._core.update(all_ids, listed, merge, is_sync) if all_ids else 0
+        if not isinstance(payloads, Mapping):
+            raise InvalidArgumentError("update by a filter was given several payloads; wanted one dict for all")
+        text, bind = compiled(filter, params)
+        if not text.strip():
+            raise InvalidArgumentError("the filter of update is empty; filter='TRUE' changes every record")
+        return self._core.update_where(text, bind, listed[0], merge, is_sync)
 
     def delete(self, ids: str | Iterable[str] | None = None, *, filter: Filter = None, params: Params = None) -> int:
         """Removes the records of these ids, or all that match the filter; returns how many there were."""
@@ -224,8 +261,8 @@ class Collection:
         if len(queries) == 0:
             return []
         if isinstance(queries, (list, tuple)) and all(isinstance(query, str) for query in queries):
-            embed = self._embedding("search_batch with texts")
-            rows = np.stack([embedded_query(embed, query, self.dim) for query in queries])
+            model = self._embedding("search_batch with texts")
+            rows = np.stack([model.query(query) for query in queries])
         else:
             rows = _convert.vectors(queries, "queries")
             if rows.ndim != 2:
@@ -289,18 +326,18 @@ class Collection:
     def __repr__(self) -> str:
         return f"Collection({self.name!r}, dim={self.dim}, metric={self.metric!r})"
 
-    def _embedding(self, what: str) -> Embedding:
-        if self._embed is None:
+    def _embedding(self, what: str) -> CollectionModel:
+        if self._model is None:
             raise InvalidArgumentError(
                 f"{what} needs an embedding: open the collection with embed='local', or any function of texts"
             )
-        return self._embed
+        return self._model
 
     def _vector_of(self, query: Query) -> tuple[Array | None, str | None]:
         if isinstance(query, Id):
             return None, query.id
         if isinstance(query, str):
-            return embedded_query(self._embedding("a text as query"), query, self.dim), None
+            return self._embedding("a text as query").query(query), None
         return _convert.vectors(query, "the query"), None
 
 
@@ -317,6 +354,23 @@ def _tuple(values: Iterable[Any] | None, single: type | tuple[type, ...]) -> tup
     return (values,) if isinstance(values, single) else tuple(values)
 
 
+def _vectors_or_none(vectors: Any) -> Array | None:
+    """The vectors of an upsert without texts to embed; None where the caller said that there are none."""
+    if vectors is None:
+        raise InvalidArgumentError(
+            "upsert was given neither vectors nor texts; update changes payloads, vectors=False writes records without"
+        )
+    if vectors is True:
+        raise InvalidArgumentError("vectors is True; wanted an array, or False for records without vectors")
+    return None if vectors is False else _convert.rows(vectors, "vectors")
+
+
+def _as_dicts(payloads: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    if payloads is None:
+        return None
+    return tuple(dict(p) if isinstance(p, Mapping) and not isinstance(p, dict) else p for p in payloads)
+
+
 def _gathered(ids: Any, payloads: Any, texts: Any) -> _Batch:
     """Tuples of equal length, the texts in the payloads."""
     all_texts = _tuple(texts, str)
@@ -330,12 +384,10 @@ def _gathered(ids: Any, payloads: Any, texts: Any) -> _Batch:
             all_ids = tuple(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in all_texts)
         _same_length(all_ids, all_texts, "texts")
     if all_ids is None:
-        raise InvalidArgumentError("vectors without ids; wanted ids=, a str for each row")
+        raise InvalidArgumentError("records without ids; wanted ids=, a str for each row")
     if all_payloads is not None:
         _same_length(all_ids, all_payloads, "payloads")
-        all_payloads = tuple(
-            dict(p) if isinstance(p, Mapping) and not isinstance(p, dict) else p for p in all_payloads
-        )
+        all_payloads = _as_dicts(all_payloads)
     if all_texts is not None:
         all_payloads = tuple(
             _with_text(payload, text, row)

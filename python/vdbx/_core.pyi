@@ -101,16 +101,16 @@ class SearchResult:
         """JSON text; empty where payloads were not asked for."""
 
     def vector(self, i: int) -> Annotated[NDArray[numpy.float32], dict(shape=(None,))]:
-        """Empty where vectors were not asked for."""
+        """Empty where vectors were not asked for, and for a record without one."""
 
     def ids(self) -> list[str]: ...
-
-    def vectors(self) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None))]:
-        """Rows x dim."""
 
     def distance(self, i: int) -> float: ...
 
     def distances(self) -> Annotated[NDArray[numpy.float32], dict(shape=(None,))]: ...
+
+    def vectors(self) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None))]:
+        """Hits x dim."""
 
     @property
     def plan(self) -> str: ...
@@ -138,12 +138,9 @@ class Records:
         """JSON text; empty where payloads were not asked for."""
 
     def vector(self, i: int) -> Annotated[NDArray[numpy.float32], dict(shape=(None,))]:
-        """Empty where vectors were not asked for."""
+        """Empty where vectors were not asked for, and for a record without one."""
 
     def ids(self) -> list[str]: ...
-
-    def vectors(self) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None))]:
-        """Rows x dim."""
 
 class Scanner:
     """Walks over one state of a collection."""
@@ -217,13 +214,22 @@ class Collection:
     @property
     def ef_construction(self) -> int: ...
 
-    def upsert(self, ids: tuple[str, ...], vectors: Annotated[NDArray, dict(device='cpu', writable=False)], payloads: tuple[Any, ...] | None, begin: int, rows: int, sync: bool) -> int: ...
+    def upsert(self, ids: tuple[str, ...], vectors: Annotated[NDArray, dict(device='cpu', writable=False)] | None, payloads: tuple[Any, ...] | None, begin: int, rows: int, sync: bool) -> int: ...
 
-    def check_rows(self, ids: tuple[str, ...], vectors: Annotated[NDArray, dict(device='cpu', writable=False)], payloads: tuple[Any, ...] | None) -> None: ...
+    def check_rows(self, ids: tuple[str, ...], vectors: Annotated[NDArray, dict(device='cpu', writable=False)] | None, payloads: tuple[Any, ...] | None) -> None: ...
 
     def delete(self, ids: tuple[str, ...], sync: bool) -> int: ...
 
     def delete_where(self, filter: str, bind: tuple[Any, ...], sync: bool) -> int: ...
+
+    def update(self, ids: tuple[str, ...], payloads: tuple[Any, ...], merge: bool, sync: bool) -> int:
+        """payloads: one for each id, or one for all."""
+
+    def update_where(self, filter: str, bind: tuple[Any, ...], payload: Any, merge: bool, sync: bool) -> int: ...
+
+    def document(self) -> str: ...
+
+    def set_document(self, json: str) -> None: ...
 
     def get(self, ids: tuple[str, ...], vectors: bool) -> tuple[Records, list[int]]: ...
 
@@ -254,7 +260,7 @@ class WriteBatch:
 
     def clear(self) -> None: ...
 
-    def upsert(self, collection: Collection, ids: tuple[str, ...], vectors: Annotated[NDArray, dict(device='cpu', writable=False)], payloads: tuple[Any, ...] | None) -> None: ...
+    def upsert(self, collection: Collection, ids: tuple[str, ...], vectors: Annotated[NDArray, dict(device='cpu', writable=False)] | None, payloads: tuple[Any, ...] | None) -> None: ...
 
     def delete(self, collection: Collection, ids: tuple[str, ...]) -> None: ...
 

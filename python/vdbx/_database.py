@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from vdbx import _convert, _core
-from vdbx._collection import Collection, _gathered
-from vdbx._errors import EmbeddingMismatchError, ForkError, InvalidArgumentError, NotFoundError, VdbError
-from vdbx.embed._protocol import EmbedArgument, embedding_of, embedding_dim
+from vdbx import _core
+from vdbx._collection import Collection, _gathered, _vectors_or_none
+from vdbx._convert import Array
+from vdbx._errors import ForkError, InvalidArgumentError, NotFoundError, VdbError
+from vdbx.embed._protocol import EmbedArgument, model_of
+from vdbx.embed._stored import CollectionModel
 
 # The process that opened the first database. RocksDB's threads serve all databases of a process and are not there after a
 # fork, so that a child would wait for them for ever.
@@ -70,33 +72,31 @@ class Database:
     ) -> Collection:
         """The collection of this name, made if it is not there.
 
-        A new one needs dim, or embed, which says it. metric: cosine (the default), l2 or ip. embed: "local", or a
-        function of texts; it is not stored, so give it again when the collection is opened again. m, ef_construction:
-        of the graph, 16 and 200 if not given. Arguments that do not fit an existing collection are an error.
+        dim: components of a vector; without it they are those that embed makes, else those of the first vector written.
+        metric: cosine (the default), l2 or ip. embed: "local", or a function of texts; give it again when the collection
+        is opened again. What is stored is its name and the vector that it makes of a test text: another model is
+        refused. m, ef_construction: of the graph, 16 and 200 if not given. Arguments that do not fit an existing
+        collection are an error.
         """
-        embedding = embedding_of(embed)
+        model = model_of(embed)
         try:
             core = self._core.open_collection(name)
         except NotFoundError:
             if not create:
                 raise
-            core = self._created(name, dim or (embedding_dim(embedding) if embedding else 0), metric, m, ef_construction)
+            made_by = model.known_dim() if model and not dim else 0
+            core = self._created(name, dim or made_by, metric, m, ef_construction)
         asked = {"dim": dim, "metric": metric, "m": m, "ef_construction": ef_construction}
         for option, wanted in asked.items():
             stored = getattr(core, option)
             if wanted is not None and wanted != stored:
-                raise InvalidArgumentError(f"collection '{name}' has {option} {stored}; {wanted} was asked for")
-        if embedding is not None and embedding_dim(embedding) != core.dim:
-            raise EmbeddingMismatchError(
-                f"collection '{name}' stores {core.dim} components; {embedding.name} makes {embedding_dim(embedding)}"
-            )
-        return Collection(self, core, embedding)
+                has = f"{option} {stored}" if stored else "no dim before its first vector, which sets it"
+                raise InvalidArgumentError(f"collection '{name}' has {has}; {wanted} was asked for")
+        return Collection(self, core, CollectionModel(core, model) if model else None)
 
     def _created(
         self, name: str, dim: int, metric: str | None, m: int | None, ef_construction: int | None
     ) -> _core.Collection:
-        if not dim:
-            raise InvalidArgumentError(f"there is no collection '{name}'; a new one needs dim= or embed=")
         try:
             return self._core.create_collection(name, dim, metric or "cosine", m or 16, ef_construction or 200)
         except InvalidArgumentError:
@@ -151,10 +151,15 @@ class Batch:
         ids: Any = None,
         vectors: Any = None,
         payloads: Any = None,
+        *,
+        texts: Any = None,
     ) -> None:
         """As Collection.upsert, at commit. The last word on an id wins."""
-        batch = _gathered(ids, payloads, None)
-        array = _convert.rows(vectors, "vectors")
+        batch = _gathered(ids, payloads, texts)
+        if vectors is None and batch.texts is not None:
+            array: Array | None = collection._embedding("upsert(texts=…)").texts(batch.texts)
+        else:
+            array = _vectors_or_none(vectors)
         collection._core.check_rows(batch.ids, array, batch.payloads)
         self._core.upsert(collection._core, batch.ids, array, batch.payloads)
 

@@ -27,6 +27,10 @@ class ForkError(VdbError):
     """The database was opened before this process was forked; open it again."""
 
 
+class ReadOnlyError(VdbError):
+    """The database was opened read-only, or became so by a failed write."""
+
+
 class DataLossError(VdbError):
     """Bytes on disk are damaged, or acknowledged data is missing."""
 
@@ -70,6 +74,10 @@ _BY_WORDS: tuple[tuple[str, type[VdbError]], ...] = (
     ("has been closed", ClosedError),
     ("has been dropped", ClosedError),
     ("is in use by", LockedError),
+    ("is open read-only in", LockedError),
+    ("is open in this process already", LockedError),
+    ("was opened read-only", ReadOnlyError),
+    ("is read-only until", ReadOnlyError),
     ("the database has format", FormatError),
 )
 

@@ -49,7 +49,7 @@ class Record:
 
     @property
     def vector(self) -> Array | None:
-        """float32; None where vectors were not asked for."""
+        """float32; None where vectors were not asked for, and for a record without one."""
         vector = self._source.vector(self._index)
         return vector if len(vector) else None
 

@@ -98,11 +98,7 @@ class VdbxVectorStore(VectorStore):
         metric: str | None = None,
     ) -> None:
         self._embedding = embedding
-        try:
-            self._collection = database.collection(collection_name, metric=metric, create=False)
-        except LookupError:
-            dim = len(embedding.embed_query("dimension"))
-            self._collection = database.collection(collection_name, dim=dim, metric=metric)
+        self._collection = database.collection(collection_name, metric=metric)
 
     @property
     def embeddings(self) -> Embeddings:

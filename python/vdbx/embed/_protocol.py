@@ -10,6 +10,9 @@ import numpy as np
 from vdbx._convert import Array, vectors
 from vdbx._errors import EmbeddingMismatchError, InvalidArgumentError
 
+# Its vector tells one model from another of the same name. Stored with collections: never change it.
+PROBE = "The quick brown fox jumps over the lazy dog."
+
 
 @runtime_checkable
 class Embedding(Protocol):
@@ -24,71 +27,66 @@ class Embedding(Protocol):
 EmbedArgument = Union[str, Callable[[list[str]], Any], None]
 
 
-class _Named:
-    """A function of texts, with the name that it is known by."""
+class Model:
+    """A function of texts with the name that it is known by. What it returns is checked."""
 
     def __init__(self, function: Callable[[list[str]], Any]) -> None:
         self._function = function
         self.name = str(getattr(function, "name", None) or getattr(function, "__qualname__", type(function).__name__))
-        self.dim: int | None = getattr(function, "dim", None)
+        self.dim: int | None = getattr(function, "dim", None)  # None: not known before it was asked
         query = getattr(function, "query", None)
-        if callable(query):
-            self.query = query
+        self._query: Callable[[str], Any] | None = query if callable(query) else None
+        self._probe: Array | None = None
 
-    def __call__(self, texts: list[str]) -> Any:
-        return self._function(texts)
+    def probe(self) -> Array:
+        """The vector of PROBE; asked for once."""
+        if self._probe is None:
+            self._probe = self._checked(self._function([PROBE]), 1)[0].astype(np.float64)
+            self.dim = len(self._probe)
+        return self._probe
+
+    def known_dim(self) -> int:
+        """How many components its vectors have; asks it where it does not say."""
+        return int(self.dim) if self.dim else len(self.probe())
+
+    def texts(self, texts: Sequence[str], dim: int) -> Array:
+        """A row for each text. dim: that of the collection, 0 if it has none yet."""
+        rows = self._checked(self._function(list(texts)), len(texts))
+        if dim and rows.shape[1] != dim:
+            raise EmbeddingMismatchError(
+                f"{self.name} made vectors of {rows.shape[1]} components; the collection stores {dim}"
+            )
+        return rows
+
+    def query(self, text: str, dim: int) -> Array:
+        """The vector of a query, by the model's own way for queries if it has one."""
+        if self._query is None:
+            row: Array = self.texts([text], dim)[0]
+            return row
+        row = vectors(self._query(text), f"the vector that {self.name} made")
+        if row.ndim != 1 or (dim and len(row) != dim):
+            raise EmbeddingMismatchError(f"{self.name} made a query of shape {row.shape}; wanted ({dim or 'dim'},)")
+        return row
+
+    def _checked(self, made: Any, count: int) -> Array:
+        rows = vectors(made, f"the vectors that {self.name} made")
+        if rows.ndim != 2 or len(rows) != count:
+            raise InvalidArgumentError(
+                f"{self.name} made an array of shape {rows.shape} for {count} texts; wanted ({count}, dim)"
+            )
+        return np.asarray(rows)
 
 
-def embedding_of(argument: EmbedArgument) -> Embedding | None:
+def model_of(argument: EmbedArgument) -> Model | None:
     """What embed= stands for."""
     if argument is None:
         return None
     if argument == "local":
         from vdbx.embed._local import Local
 
-        return Local()
+        return Model(Local())
     if isinstance(argument, str):
         raise InvalidArgumentError(f"embed is '{argument}'; wanted 'local', or a function of a list of texts")
     if not callable(argument):
         raise InvalidArgumentError(f"embed is of type {type(argument).__name__}; wanted a function of a list of texts")
-    return _Named(argument)
-
-
-def embedding_dim(embedding: Embedding) -> int:
-    """How many components its vectors have; asks it where it does not say."""
-    dim = getattr(embedding, "dim", None)
-    if dim is None:
-        dim = _checked(embedding, embedding(["dimension"]), 1).shape[1]
-        embedding.dim = dim  # type: ignore[attr-defined]
-    return int(dim)
-
-
-def embedded_texts(embedding: Embedding, texts: Sequence[str], dim: int) -> Array:
-    """A row for each text; an error where the rows or their length are not as they must be."""
-    rows = _checked(embedding, embedding(list(texts)), len(texts))
-    if rows.shape[1] != dim:
-        raise EmbeddingMismatchError(
-            f"{embedding.name} made vectors of {rows.shape[1]} components; the collection stores {dim}"
-        )
-    return rows
-
-
-def embedded_query(embedding: Embedding, text: str, dim: int) -> Array:
-    """The vector of a query, by the embedding's own way for queries if it has one."""
-    query = getattr(embedding, "query", None)
-    if query is None:
-        row: Array = embedded_texts(embedding, [text], dim)[0]
-        return row
-    row = vectors(query(text), f"the vector that {embedding.name} made")
-    if row.shape != (dim,):
-        raise EmbeddingMismatchError(f"{embedding.name} made a query of shape {row.shape}; wanted ({dim},)")
-    return row
-
-
-def _checked(embedding: Embedding, made: Any, count: int) -> Array:
-    rows = vectors(made, f"the vectors that {embedding.name} made")
-    if rows.ndim != 2 or len(rows) != count:
-        raise InvalidArgumentError(
-            f"{embedding.name} made an array of shape {rows.shape} for {count} texts; wanted ({count}, dim)"
-        )
-    return np.asarray(rows)
+    return Model(argument)
