@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "python/src/status_error.h"
 #include "vdb/util/str_cat.h"
@@ -10,7 +11,7 @@ namespace vdb::python {
 namespace nb = nanobind;
 namespace {
 
-Value IntegerValue(nb::handle object, std::size_t number) {
+Value IntegerValue(nb::handle object, std::string_view place) {
   int overflow = 0;
   const std::int64_t value = PyLong_AsLongLongAndOverflow(object.ptr(), &overflow);
   if (overflow == 0) return Value(value);
@@ -19,7 +20,25 @@ Value IntegerValue(nb::handle object, std::size_t number) {
     if (PyErr_Occurred() == nullptr) return Value(large);
     PyErr_Clear();
   }
-  ThrowInvalid(StrCat("parameter ", number, " is an int past 64 bits"));
+  ThrowInvalid(StrCat(place, " is an int past 64 bits"));
+}
+
+Value SingleValue(nb::handle object, std::string_view place) {
+  if (object.is_none()) return Value();
+  if (PyBool_Check(object.ptr())) return Value(object.ptr() == Py_True);
+  if (PyLong_Check(object.ptr())) return IntegerValue(object, place);
+  if (PyFloat_Check(object.ptr())) return Value(PyFloat_AsDouble(object.ptr()));
+  if (nb::isinstance<Timestamp>(object)) return Value(nb::cast<Timestamp>(object));
+  return Value(Utf8(object, place));
+}
+
+Value ListValue(const nb::tuple& elements, std::size_t number) {
+  std::vector<Value> values;
+  values.reserve(elements.size());
+  for (const nb::handle element : elements) {
+    values.push_back(SingleValue(element, StrCat("parameter ", number, ", value ", values.size())));
+  }
+  return Value::List(std::move(values));
 }
 
 }  // namespace
@@ -51,19 +70,8 @@ std::vector<Value> ToValues(const nb::tuple& parameters) {
   values.reserve(parameters.size());
   for (const nb::handle object : parameters) {
     const std::size_t number = values.size() + 1;
-    if (object.is_none()) {
-      values.emplace_back();
-    } else if (PyBool_Check(object.ptr())) {
-      values.emplace_back(object.ptr() == Py_True);
-    } else if (PyLong_Check(object.ptr())) {
-      values.push_back(IntegerValue(object, number));
-    } else if (PyFloat_Check(object.ptr())) {
-      values.emplace_back(PyFloat_AsDouble(object.ptr()));
-    } else if (nb::isinstance<Timestamp>(object)) {
-      values.emplace_back(nb::cast<Timestamp>(object));
-    } else {
-      values.emplace_back(Utf8(object, StrCat("parameter ", number)));
-    }
+    values.push_back(nb::isinstance<nb::tuple>(object) ? ListValue(nb::borrow<nb::tuple>(object), number)
+                                                       : SingleValue(object, StrCat("parameter ", number)));
   }
   return values;
 }

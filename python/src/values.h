@@ -21,8 +21,8 @@ using AnyTuple = nanobind::typed<nanobind::tuple, nanobind::any, nanobind::ellip
 // what is no UTF-8 (lone surrogates).
 std::string_view Utf8(nanobind::handle object, std::string_view what);
 
-// None, bool, int, float, str or Timestamp, in the order of $1, $2, … Throws StatusError for other types and for
-// integers past 64 bits.
+// None, bool, int, float, str, Timestamp or a tuple of such, in the order of $1, $2, … Throws StatusError for other
+// types and for integers past 64 bits.
 std::vector<Value> ToValues(const nanobind::tuple& parameters);
 
 // For messages: "int", "numpy.ndarray".

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import operator
 from typing import Any
@@ -46,7 +47,18 @@ BAD: dict[str, tuple[Any, Any]] = {
     "params is of type str": ("lang = ?", "e"),
     "filter is of type int": (5, None),
     "filter is of type dict": ({"year": 5}, None),
-    "parameter 1 is a list; wanted one value": ("year IN ?", [[1, 2]]),
+    "parameter 1 is a list; wanted one value. A list stands after IN": ("year = ?", [[1, 2]]),
+    r"parameter 2 is a set; wanted one value": ("year > ? AND year IN (?)", [1, {2}]),
+    "parameter :year is a tuple; wanted one value": ("year = :year", {"year": (1, 2)}),
+    "parameter 2 is of type str; wanted a list of values": ("year > ? AND lang IN ?", [1, "en"]),
+    "parameter :any is of type int; wanted a list of values": ("tags CONTAINS ANY :any", {"any": 5}),
+    "parameter 1 is of type NoneType; wanted a list": ("tags contains all $1", [None]),
+    "parameter 1, value 1, is a list; wanted one value": ("year IN ?", [[1, [2]]]),
+    "parameter :langs, value 0, is of type bytes": ("lang IN :langs", {"langs": [b"x"]}),
+    "parameter 1, value 2 is an int past 64 bits": ("year IN ?", [[1, 2, 2**64]]),
+    "parameter 1, value 0 holds a lone surrogate": ("lang IN ?", [["\ud800"]]),
+    "is bound to a list; wanted one value": ("lang IN :x OR lang = :x", {"x": ["en"]}),
+    "expected .id, the record's id": ("$ID = 'a'", None),
     "parameter 1 is of type bytes": ("lang = ?", [b"x"]),
     "parameter 1 is an int past 64 bits": ("year = ?", [2**64]),
     "parameter 1 holds a lone surrogate": ("lang = ?", ["\ud800"]),
@@ -81,16 +93,17 @@ def test_delete_wants_a_condition(notes: vdbx.Collection, arguments: Any) -> Non
 
 def test_f_becomes_text_and_parameters() -> None:
     condition = (F.year >= 2020) & F.lang.in_(["en"]) & ~F["author.name"].is_null()
-    assert condition.text == "year >= ? AND lang IN (?) AND NOT (author.name IS NULL)"
-    assert condition.params == (2020, "en")
+    assert condition.text == "year >= ? AND lang IN ? AND NOT (author.name IS NULL)"
+    assert condition.params == (2020, ("en",))
     assert ((F.a == 1) | (F.b == 2) & (F.c == 3)).text == "a = ? OR (b = ? AND c = ?)"
     assert (F["items[]"].sku == 1).text == 'items[].sku = ?'
     assert (F.a.b["c d"].e == 1).text == 'a.b."c d".e = ?'
     assert (F["not"] == 1).text == '"not" = ?'
     assert (F["größe"] == 1).text == '"größe" = ?'
     assert (F['x" = 1 OR TRUE --'] == 1).text == '"x"" = 1 OR TRUE --" = ?'
-    assert F.a.in_([]).text == "FALSE" and F.a.not_in([]).text == "TRUE"
-    assert F.a.contains_any([]).text == "FALSE" and F.a.contains_all([]).text == "TRUE"
+    assert (F.a.in_(range(3)).text, F.a.in_(range(3)).params) == ("a IN ?", ((0, 1, 2),))
+    assert (F["ilike"] == 1).text == '"ilike" = ?'
+    assert (F["$id"] == "a").text == "$id = ?" and (F.a["$id"] == 1).text == 'a."$id" = ?'
 
 
 def test_f_finds_what_it_says(notes: vdbx.Collection) -> None:
@@ -103,6 +116,49 @@ def test_f_finds_what_it_says(notes: vdbx.Collection) -> None:
     assert ids(notes, F.lang.not_in(["en"])) == ["b"]
     assert ids(notes, F.lang.is_not_null() & (F.year != 2016)) == ["b"]
     assert notes.delete(filter=F.year < 2000) == 1
+
+
+def test_lists_are_one_parameter(notes: vdbx.Collection) -> None:
+    assert ids(notes, "year IN ?", [[2016, 1996]]) == ["a", "c"]
+    assert ids(notes, "year NOT IN :years AND lang in  :langs", {"years": {2016}, "langs": ("de", "en")}) == ["b"]
+    assert ids(notes, "tags CONTAINS ANY $2 AND year = $1", [2012, ["x", "y"]]) == ["b"]
+    assert ids(notes, "tags CONTAINS ALL ?", [["x", "y"]]) == ["a"]
+    assert ids(notes, "year IN ?", [np.array([2012, 1996])]) == ["b", "c"]
+    assert ids(notes, "year IN ? OR year IN (?, 5)", [range(2010, 2014), 1996]) == ["b", "c"]
+    assert ids(notes, "lang IN ?", [[]]) == [] and ids(notes, "lang NOT IN ?", [[]]) == ["a", "b", "c"]
+    assert ids(notes, F.lang.in_([])) == [] and ids(notes, F.lang.not_in([])) == ["a", "b", "c"]
+    assert ids(notes, F.tags.contains_any([])) == [] and ids(notes, F.tags.contains_all([])) == ["a", "b", "c"]
+    assert ids(notes, F.year.in_(range(100_000))) == ["a", "b", "c"]
+    assert notes.delete(filter="year IN ?", params=[[2016]]) == 1
+
+
+def test_dates_in_a_list(notes: vdbx.Collection) -> None:
+    moment = datetime.datetime(2024, 1, 2, 3, 4, tzinfo=datetime.timezone.utc)
+    notes.upsert("d", [1, 1, 1], {"at": moment})
+    assert ids(notes, "at IN ?", [[moment]]) == ["d"] and ids(notes, F.at.in_([np.datetime64("2024-01-02T03:04")])) == ["d"]
+
+
+def test_the_id_is_a_path(notes: vdbx.Collection) -> None:
+    notes.upsert(["doc/1", "doc/2", "Doc/3"], np.eye(3), [{"$id": "own"}, {"id": "a"}, {}])
+    assert ids(notes, "$id = ?", ["a"]) == ids(notes, F["$id"] == "a") == ["a"]
+    assert ids(notes, F["$id"].in_(["b", "doc/2", "nowhere"]) & F.year.is_not_null()) == ["b"]
+    assert ids(notes, F["$id"].like("doc/%")) == ["doc/1", "doc/2"]
+    assert ids(notes, F["$id"].ilike("doc/%")) == ["doc/1", "doc/2", "Doc/3"]
+    assert ids(notes, "$id > 'doc' AND $id != ?", ["doc/1"]) == ["doc/2"]
+    assert ids(notes, '"$id" = ?', ["own"]) == ["doc/1"] and ids(notes, F.id == "a") == ["doc/2"]
+    assert notes.search([1, 0, 0], filter=F["$id"].not_in(["a", "doc/1"])).ids[0] in ("b", "c", "doc/2", "Doc/3")
+    assert notes.update(filter=F["$id"].like("doc/%"), payloads={"seen": True}) == 2
+    assert notes.delete(filter="$id IN ?", params=[["doc/1", "doc/2", "Doc/3"]]) == 3
+
+
+def test_like_with_a_leading_percent_and_ilike(notes: vdbx.Collection) -> None:
+    notes.upsert(["p", "q", "r"], np.eye(3), [{"say": "ÄRGER im Graph"}, {"say": "a graph"}, {"say": "50% of 5_0"}])
+    assert ids(notes, F.say.like("%graph")) == ["q"]
+    assert ids(notes, F.say.like("%raph%")) == ["p", "q"]
+    assert ids(notes, F.say.ilike("%GRAPH")) == ["p", "q"]
+    assert ids(notes, F.say.ilike("ä%")) == ["p"]
+    assert ids(notes, "say ILIKE :x AND say NOT ILIKE '%g%'", {"x": "%of%"}) == ["r"]
+    assert ids(notes, ~F.say.ilike("%graph")) == ["r"]
 
 
 def test_a_long_chain_does_not_nest(notes: vdbx.Collection) -> None:

@@ -51,7 +51,7 @@ def payload_value(value: Any) -> Any:
 
 
 def parameter(value: Any, place: str) -> Any:
-    """A filter's parameter as the core takes it."""
+    """A filter's parameter, a single value, as the core takes it."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, np.datetime64):
@@ -69,11 +69,21 @@ def parameter(value: Any, place: str) -> Any:
         return value
     if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
         raise InvalidArgumentError(
-            f"{place} is a {type(value).__name__}; wanted one value. Write IN (?, ?) with a value for each place, "
-            "or F.path.in_(values)"
+            f"{place} is a {type(value).__name__}; wanted one value. A list stands after IN, CONTAINS ANY or "
+            "CONTAINS ALL, as one parameter without parentheses: path IN ?"
         )
     raise InvalidArgumentError(
         f"{place} is of type {type(value).__name__}; wanted None, bool, int, float, str, datetime, UUID or Path"
+    )
+
+
+def list_parameter(values: Any, place: str) -> tuple[Any, ...]:
+    """A filter's parameter that stands for a list, as the core takes it."""
+    if not isinstance(values, (list, tuple, set, frozenset, range, np.ndarray)):
+        raise InvalidArgumentError(f"{place} is of type {type(values).__name__}; wanted a list of values there")
+    listed = values.tolist() if isinstance(values, np.ndarray) and values.dtype.kind in "biuf" else values
+    return tuple(
+        value if type(value) in _PLAIN else parameter(value, f"{place}, value {i},") for i, value in enumerate(listed)
     )
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn, Union
 
-from vdbx._convert import parameter
+from vdbx._convert import list_parameter, parameter
 from vdbx._errors import InvalidArgumentError
 
 Params = Union[Sequence[Any], Mapping[str, Any], None]
 
 _KEYWORDS = frozenset(
-    "all and any between contains false in is like not null or timestamp true".split()
+    "all and any between contains false ilike in is like not null or timestamp true".split()
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_BEFORE_LIST = re.compile(r"\b(?:IN|ANY|ALL)\s*\Z", re.IGNORECASE)
 # What is not to be looked into, and what stands for a parameter.
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?P<mark>\?)|:(?P<name>[A-Za-z_]\w*)|\$(?P<number>\d+)")
 
@@ -127,21 +129,18 @@ class Path:
     def __ge__(self, value: Any) -> Condition:
         return self._compare(">=", value)
 
-    def _with_list(self, operator: str, values: Iterable[Any], if_empty: str) -> Condition:
+    def _with_list(self, operator: str, values: Iterable[Any]) -> Condition:
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
             raise InvalidArgumentError(f"{self._text} {operator} {values!r}: wanted a list of values")
-        listed = tuple(values)
-        if not listed:
-            return Condition(if_empty)
-        return Condition(f"{self._text} {operator} ({', '.join('?' * len(listed))})", listed)
+        return Condition(f"{self._text} {operator} ?", (tuple(values),))
 
     def in_(self, values: Iterable[Any]) -> Condition:
         """Equal to one of the values; of none, never."""
-        return self._with_list("IN", values, "FALSE")
+        return self._with_list("IN", values)
 
     def not_in(self, values: Iterable[Any]) -> Condition:
-        """There and equal to none of the values."""
-        return self._with_list("NOT IN", values, "TRUE")
+        """There and equal to none of the values; of none, always."""
+        return self._with_list("NOT IN", values)
 
     def between(self, low: Any, high: Any) -> Condition:
         """From low to high, both included."""
@@ -151,17 +150,21 @@ class Path:
         """Text that fits a pattern: % is any text, _ one character."""
         return self._compare("LIKE", pattern)
 
+    def ilike(self, pattern: str) -> Condition:
+        """As like, whatever the case of the letters."""
+        return self._compare("ILIKE", pattern)
+
     def contains(self, value: Any) -> Condition:
         """A list that has the value."""
         return self._compare("CONTAINS", value)
 
     def contains_any(self, values: Iterable[Any]) -> Condition:
         """A list that has one of the values."""
-        return self._with_list("CONTAINS ANY", values, "FALSE")
+        return self._with_list("CONTAINS ANY", values)
 
     def contains_all(self, values: Iterable[Any]) -> Condition:
         """A list that has all of the values."""
-        return self._with_list("CONTAINS ALL", values, "TRUE")
+        return self._with_list("CONTAINS ALL", values)
 
     def is_null(self) -> Condition:
         """Missing, or null."""
@@ -184,7 +187,7 @@ class Path:
 
 
 class Root:
-    """F: the payload. F.year or F['year'] is a path in it."""
+    """F: the payload. F.year or F['year'] is a path in it; F['$id'] is the record's id."""
 
     __slots__ = ()
 
@@ -196,6 +199,8 @@ class Root:
     def __getitem__(self, name: str) -> Path:
         if not isinstance(name, str):
             raise InvalidArgumentError(f"F[{name!r}]: wanted a path, e.g. F['author.name']")
+        if name == "$id":
+            return Path(name)
         return Path(_path_text(name))
 
     def __repr__(self) -> str:
@@ -205,33 +210,49 @@ class Root:
 F = Root()
 
 
+@dataclass(frozen=True)
+class _Translated:
+    """A filter's text with $1, $2, … for its parameters."""
+
+    text: str
+    kind: str  # how they were written: ?, :name or $1; "" if there are none
+    names: tuple[str, ...]  # of :name; "" otherwise
+    lists: frozenset[int]  # numbers of those that stand for a list
+
+
+_MAX_PARAMETER = 65_535  # the core says so, too; a larger number is not worth a list of names
+
+
 @functools.lru_cache(maxsize=256)
-def _translated(text: str) -> tuple[str, str, tuple[str, ...]]:
-    """text with $1, $2, … for its places, how these were written (?, :name or $1; '' if none), and their names."""
+def _translated(text: str) -> _Translated:
     kinds: set[str] = set()
     names: list[str] = []
+    lists: set[int] = set()
 
     def place(match: re.Match[str]) -> str:
         if match["mark"]:
             kinds.add("?")
             names.append("")
+            number = len(names)
         elif match["name"]:
             kinds.add(":name")
-            if match["name"] in names:
-                return f"${names.index(match['name']) + 1}"
-            names.append(match["name"])
+            if match["name"] not in names:
+                names.append(match["name"])
+            number = names.index(match["name"]) + 1
         elif match["number"]:
             kinds.add("$1")
-            names.extend([""] * (int(match["number"]) - len(names)))
-            return match[0]
+            number = int(match["number"])
+            names.extend([""] * (min(number, _MAX_PARAMETER) - len(names)))
         else:
             return match[0]
-        return f"${len(names)}"
+        if _BEFORE_LIST.search(text, max(0, match.start() - 32), match.start()):
+            lists.add(number)
+        return f"${number}"
 
     translated = _TOKEN.sub(place, text)
     if len(kinds) > 1:
         raise InvalidArgumentError(f"the filter mixes {' and '.join(sorted(kinds))} for its parameters: {text}")
-    return translated, kinds.pop() if kinds else "", tuple(names)
+    return _Translated(translated, kinds.pop() if kinds else "", tuple(names), frozenset(lists))
 
 
 def compiled(filter: str | Condition | None, params: Params = None) -> tuple[str, tuple[Any, ...]]:
@@ -246,22 +267,28 @@ def compiled(filter: str | Condition | None, params: Params = None) -> tuple[str
         params, filter = filter.params, filter.text
     elif not isinstance(filter, str):
         raise InvalidArgumentError(f"the filter is of type {type(filter).__name__}; wanted text or F.path > value")
-    text, kind, names = _translated(filter)
+    translated = _translated(filter)
+    names = translated.names
     if isinstance(params, Mapping):
-        return text, _named(params, kind, names)
+        return translated.text, _named(params, translated)
     if isinstance(params, (str, bytes)) or not isinstance(params, (Sequence, type(None))):
         raise InvalidArgumentError(f"params is of type {type(params).__name__}; wanted a list of values, or a dict")
     given: Sequence[Any] = params or ()
-    if kind == ":name":
+    if translated.kind == ":name":
         raise InvalidArgumentError(f"the filter has {', '.join(':' + name for name in names)}; wanted params as a dict")
     if len(given) != len(names):
         raise InvalidArgumentError(f"the filter has {len(names)} places for parameters; {len(given)} were given")
-    return text, tuple(parameter(value, f"parameter {i}") for i, value in enumerate(given, 1))
+    lists = translated.lists
+    return translated.text, tuple(
+        list_parameter(value, f"parameter {i}") if i in lists else parameter(value, f"parameter {i}")
+        for i, value in enumerate(given, 1)
+    )
 
 
-def _named(params: Mapping[str, Any], kind: str, names: tuple[str, ...]) -> tuple[Any, ...]:
-    if kind not in ("", ":name"):
-        raise InvalidArgumentError(f"the filter writes its parameters as {kind}; wanted params as a list")
+def _named(params: Mapping[str, Any], translated: _Translated) -> tuple[Any, ...]:
+    names = translated.names
+    if translated.kind not in ("", ":name"):
+        raise InvalidArgumentError(f"the filter writes its parameters as {translated.kind}; wanted params as a list")
     missing = [name for name in names if name not in params]
     unknown = [name for name in params if name not in names]
     if missing or unknown:
@@ -269,4 +296,7 @@ def _named(params: Mapping[str, Any], kind: str, names: tuple[str, ...]) -> tupl
             f"the filter has the parameters {', '.join(names) or 'none'}; "
             f"missing: {', '.join(missing) or 'none'}; not in the filter: {', '.join(map(str, unknown)) or 'none'}"
         )
-    return tuple(parameter(params[name], f"parameter :{name}") for name in names)
+    return tuple(
+        (list_parameter if i in translated.lists else parameter)(params[name], f"parameter :{name}")
+        for i, name in enumerate(names, 1)
+    )

@@ -44,6 +44,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Condition]] = {
     "$in": lambda path, value: path.in_(value),
     "$nin": lambda path, value: path.not_in(value),
     "$like": lambda path, value: path.like(value),
+    "$ilike": lambda path, value: path.ilike(value),
     "$contains": lambda path, value: path.contains(value),
 }
 
