@@ -22,13 +22,14 @@ Metric MetricNamed(const std::string& name) {
   ThrowInvalid(StrCat("metric '", name, "'; wanted cosine, l2 or ip"));
 }
 
-// 5 parameters besides the path: as Python gives them.
-Database Open(const std::string& path, bool create, std::size_t threads, std::size_t memtable_bytes,
+// 6 parameters: as Python gives them.
+Database Open(const std::string& path, bool create, bool read_only, std::size_t threads, std::size_t memtable_bytes,
               bool accept_data_loss) {
   return WithoutGil([&] {
     return Database::Open(path, {.create_if_missing = create,
                                  .threads = threads,
                                  .memtable_bytes = memtable_bytes,
+                                 .read_only = read_only,
                                  .accept_data_loss = accept_data_loss});
   });
 }
@@ -76,8 +77,8 @@ void BindDatabase(nb::module_& module) {
       .def_ro("commit_requests", &DatabaseStats::commit_requests)
       .def_ro("flushes", &DatabaseStats::flushes);
   nb::class_<Database>(module, "Database")
-      .def_static("open", &Open, nb::arg("path"), nb::arg("create"), nb::arg("threads"), nb::arg("memtable_bytes"),
-                  nb::arg("accept_data_loss"))
+      .def_static("open", &Open, nb::arg("path"), nb::arg("create"), nb::arg("read_only"), nb::arg("threads"),
+                  nb::arg("memtable_bytes"), nb::arg("accept_data_loss"))
       .def_prop_ro("path", &Database::path)
       .def("create_collection", &CreateCollection, nb::arg("name"), nb::arg("dim"), nb::arg("metric"), nb::arg("m"),
            nb::arg("ef_construction"))

@@ -12,13 +12,10 @@ from typing import Any
 from vdbx import _core
 from vdbx._collection import Collection, _gathered, _vectors_or_none
 from vdbx._convert import Array
-from vdbx._errors import ForkError, InvalidArgumentError, NotFoundError, VdbError
+from vdbx._errors import InvalidArgumentError, NotFoundError, VdbError
 from vdbx.embed._protocol import EmbedArgument, model_of
 from vdbx.embed._stored import CollectionModel
 
-# The process that opened the first database. RocksDB's threads serve all databases of a process and are not there after a
-# fork, so that a child would wait for them for ever.
-_opened_by: int | None = None
 _open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
@@ -26,33 +23,30 @@ def open(
     path: str | os.PathLike[str],
     *,
     create: bool = True,
+    read_only: bool = False,
     sync: bool = True,
     threads: int = 0,
     memtable_bytes: int = 64 << 20,
     accept_data_loss: bool = False,
 ) -> Database:
-    """Opens the database in a folder, for this process alone; makes it if it is not there.
+    """Opens the database in a folder; makes it if it is not there.
 
-    sync: whether a write that has returned also survives a power cut. threads: for indexing and batches, 0: one per
+    One process may have it open for writing, or any number with read_only=True (LockedError otherwise). A path that is
+    open in this process already leads to the same database: it closes when each has been closed; other options are an
+    error. sync: whether a write that has returned also survives a power cut, if the write does not say. threads: for indexing and batches, 0: one per
     processor. accept_data_loss: open although acknowledged data is missing (DataLossError otherwise).
     """
-    global _opened_by
-    if _opened_by not in (None, os.getpid()):
-        raise ForkError(
-            f"this process was forked from process {_opened_by} after that had opened a database, so it cannot open any: "
-            "start it with multiprocessing's method spawn or forkserver, or open the first database after the fork"
-        )
-    _opened_by = os.getpid()
-    core = _core.Database.open(os.fspath(path), create, threads, memtable_bytes, accept_data_loss)
-    return Database(core, sync)
+    core = _core.Database.open(os.fspath(path), create, read_only, threads, memtable_bytes, accept_data_loss)
+    return Database(core, sync, read_only)
 
 
 class Database:
     """An open database, made by vdbx.open. Safe to use from many threads; `with` closes it."""
 
-    def __init__(self, core: _core.Database, sync: bool) -> None:
+    def __init__(self, core: _core.Database, sync: bool, read_only: bool) -> None:
         self._core = core
         self.sync = sync
+        self.read_only = read_only
         _open_databases.add(self)
 
     @property
@@ -121,7 +115,10 @@ class Database:
         return self._core.stats()
 
     def close(self) -> None:
-        """Waits for calls that are under way and closes. Closing twice is fine."""
+        """Waits for calls that are under way and closes. Closing twice is fine.
+
+        Where the path was opened more than once, the last close does that; this object fails from now on anyway.
+        """
         self._core.close()
         _open_databases.discard(self)
 

@@ -16,7 +16,7 @@ class NotFoundError(VdbError, LookupError):
 
 
 class LockedError(VdbError):
-    """Another process, or this one, has the database open."""
+    """Another process has the database open, or this one with other options."""
 
 
 class ClosedError(VdbError):
@@ -24,7 +24,7 @@ class ClosedError(VdbError):
 
 
 class ForkError(VdbError):
-    """The database was opened before this process was forked; open it again."""
+    """This process is a fork of one that had a database open, and cannot use or write it; start it by spawn."""
 
 
 class ReadOnlyError(VdbError):

@@ -110,7 +110,8 @@ Result<LockFile> LockFile::Acquire(const std::string& path) {
                                             ". Close it there, or open it read-only here too"));
     }
     return FailedPreconditionError(StrCat(ParentDirectory(path), " is in use by ", HolderOf(fd),
-                                          ". Close it there, or wait for that process to end"));
+                                          ". Close it there, or open it read-only in both: a database has one writing "
+                                          "process or any number of reading ones"));
   }
   const FileHandle file(::dup(fd), path);
   VDB_RETURN_IF_ERROR(file.Truncate(0));
