@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 #include <vdb/vdb.h>
 
+#include <atomic>
+#include <barrier>
 #include <random>
 #include <set>
 #include <thread>
 
 #include "tests/db/temp_folder.h"
+#include "vdb/util/sync_point.h"
 
 namespace vdb {
 namespace {
@@ -186,15 +189,39 @@ TEST_F(WithoutVector, ABadFirstWriteFixesNothing) {
 }
 
 TEST_F(WithoutVector, WritersThatRaceForTheDimensionAgree) {
-  std::vector<std::thread> writers;
-  std::atomic<int> written{0};
-  for (std::size_t t = 1; t <= 4; ++t) {
-    writers.emplace_back([&, t] { written += Put(std::to_string(t), std::vector<float>(t, 1.0F)).ok() ? 1 : 0; });
+  for (int turn = 0; turn < 50; ++turn) {
+    Collection collection = database_->CreateCollection("race" + std::to_string(turn), {}).value();
+    std::vector<std::thread> writers;
+    std::atomic<int> written{0};
+    std::barrier together(4);
+    for (std::size_t t = 1; t <= 4; ++t) {
+      writers.emplace_back([&, t] {
+        const std::vector<float> vector(t, 1.0F);
+        together.arrive_and_wait();
+        const WriteOptions buffered{.durability = Durability::kOsBuffered};
+        written += collection.Upsert({.id = std::to_string(t), .vector = vector}, buffered).ok() ? 1 : 0;
+      });
+    }
+    for (std::thread& writer : writers) writer.join();
+    EXPECT_EQ(written, 1);
+    EXPECT_EQ(collection.Count().value(), 1U);
+    const std::vector<float> query(collection.options().dim, 1.0F);
+    EXPECT_EQ(collection.Search({.vector = query}).value().hits.size(), 1U);
+    EXPECT_EQ(collection.Verify(), OkStatus());
   }
-  for (std::thread& writer : writers) writer.join();
-  EXPECT_EQ(written, 1);
-  EXPECT_EQ(c().Count().value(), 1U);
-  EXPECT_EQ(Found(std::vector<float>(c().options().dim, 0.0F)).size(), 1U);
+}
+
+TEST_F(WithoutVector, AnotherFirstVectorMayComeBetweenCheckAndWrite) {
+  std::atomic<bool> came{false};
+  SyncPoints::Set("dimension.before_fix", [&] {
+    if (!came.exchange(true)) {
+      EXPECT_EQ(Put("first", {1, 2, 3}), OkStatus());
+    }
+  });
+  EXPECT_EQ(Put("second", {1, 2}).code(), StatusCode::kInvalidArgument);
+  SyncPoints::Clear();
+  EXPECT_EQ(Found({1, 2, 3}), Ids{"first"});
+  EXPECT_EQ(c().Verify(), OkStatus());
 }
 
 TEST_F(WithoutVector, ABulkLoadTakesBoth) {

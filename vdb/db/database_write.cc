@@ -13,6 +13,7 @@
 #include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
+#include "vdb/util/sync_point.h"
 
 namespace vdb {
 
@@ -53,9 +54,16 @@ void DatabaseImpl::ProcessGroup(std::span<CommitRequest* const> requests) {
 }
 
 Status DatabaseImpl::FixDimensions(const CommitRequest& request) {
+  SyncPoints::Reached("dimension.before_fix");
   std::map<CollectionImpl*, std::size_t> wanted;
   for (const Mutation& mutation : request.mutations) {
-    if (mutation.is_delete || mutation.without_vector || mutation.collection->dim() != 0) continue;
+    if (mutation.is_delete || mutation.without_vector) continue;
+    if (const std::size_t dim = mutation.collection->dim(); dim != 0) {
+      if (mutation.vector.size() == dim) continue;
+      // It was validated before another writer's vector fixed the dimension.
+      return InvalidArgumentError(StrCat("record '", mutation.id, "': vector has ", mutation.vector.size(),
+                                         " components; this collection stores ", dim, " since its first vector"));
+    }
     const auto [found, is_new] = wanted.try_emplace(mutation.collection, mutation.vector.size());
     if (is_new || found->second == mutation.vector.size()) continue;
     return InvalidArgumentError(StrCat("record '", mutation.id, "': vector has ", mutation.vector.size(),
