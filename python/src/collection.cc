@@ -2,6 +2,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -149,13 +150,19 @@ nb::tuple Get(const Collection& collection, const StrTuple& ids, bool vectors) {
 // The parts of a request that are the same for all vectors of a batch.
 // 7 parameters: as Python gives them.
 SearchRequest MakeRequest(std::size_t k, const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact,
-                          bool fields, bool vectors) {
+                          std::optional<float> radius, std::int64_t timeout_us) {
   SearchRequest request;
   request.k = k;
   if (!filter.empty()) request.filter = filter;
   request.bind = ToValues(bind);
   request.ef = ef;
   request.exact = exact;
+  request.radius = radius;
+  request.timeout = std::chrono::microseconds(timeout_us);
+  return request;
+}
+
+SearchRequest WithParts(SearchRequest request, bool fields, bool vectors) {
   request.with_payload = fields;
   request.with_vector = vectors;
   return request;
@@ -179,28 +186,31 @@ auto WithQuery(Query query, const std::optional<std::string>& id, SearchRequest 
   return WithoutGil([&] { return call(request); });
 }
 
-// 10 parameters: as Python gives them.
+// 12 parameters: as Python gives them.
 SearchResult Search(const Collection& collection, Query query, const std::optional<std::string>& id, std::size_t k,
-                    const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact, bool fields,
-                    bool vectors) {
-  return WithQuery(std::move(query), id, MakeRequest(k, filter, bind, ef, exact, fields, vectors),
+                    const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact,
+                    std::optional<float> radius, std::int64_t timeout_us, bool fields, bool vectors) {
+  return WithQuery(std::move(query), id,
+                   WithParts(MakeRequest(k, filter, bind, ef, exact, radius, timeout_us), fields, vectors),
                    [&](const SearchRequest& request) { return collection.Search(request); });
 }
 
-// 8 parameters: as Python gives them.
+// 10 parameters: as Python gives them.
 Explanation Explain(const Collection& collection, Query query, const std::optional<std::string>& id, std::size_t k,
-                    const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact) {
-  return WithQuery(std::move(query), id, MakeRequest(k, filter, bind, ef, exact, true, false),
+                    const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact,
+                    std::optional<float> radius, std::int64_t timeout_us) {
+  return WithQuery(std::move(query), id, MakeRequest(k, filter, bind, ef, exact, radius, timeout_us),
                    [&](const SearchRequest& request) { return collection.Explain(request); });
 }
 
-// 9 parameters: as Python gives them.
+// 11 parameters: as Python gives them.
 std::vector<SearchResult> SearchBatch(const Collection& collection, InputArray queries, std::size_t k,
                                       const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact,
-                                      bool fields, bool vectors) {
+                                      std::optional<float> radius, std::int64_t timeout_us, bool fields, bool vectors) {
   const VectorRows rows(std::move(queries));
   std::vector<float> scratch(rows.in_place() ? 0 : rows.rows() * rows.dim());
-  std::vector<SearchRequest> requests(rows.rows(), MakeRequest(k, filter, bind, ef, exact, fields, vectors));
+  std::vector<SearchRequest> requests(
+      rows.rows(), WithParts(MakeRequest(k, filter, bind, ef, exact, radius, timeout_us), fields, vectors));
   for (std::size_t i = 0; i < rows.rows(); ++i) requests[i].vector = rows.Row(i, scratch.data() + i * rows.dim());
   return WithoutGil([&] { return collection.SearchBatch(requests); });
 }
@@ -208,6 +218,17 @@ std::vector<SearchResult> SearchBatch(const Collection& collection, InputArray q
 std::uint64_t Count(const Collection& collection, const std::string& filter, const AnyTuple& bind) {
   const std::vector<Value> values = ToValues(bind);
   return WithoutGil([&] { return collection.Count(filter.empty() ? Filter() : Filter(filter), values); });
+}
+
+// 5 parameters: as Python gives them.
+FacetResult Facets(const Collection& collection, const std::string& path, const std::string& filter,
+                   const AnyTuple& bind, std::size_t limit) {
+  FacetRequest request;
+  request.path = path;
+  if (!filter.empty()) request.filter = filter;
+  request.bind = ToValues(bind);
+  request.limit = limit;
+  return WithoutGil([&] { return collection.Facets(request); });
 }
 
 RecordScanner Scan(const Collection& collection, const std::string& filter, const AnyTuple& bind, bool fields,
@@ -233,6 +254,10 @@ void BindStats(nb::module_& module) {
       .def_ro("verifying", &CollectionStats::verifying)
       .def_ro("damage", &CollectionStats::damage)
       .def_ro("publish_error", &CollectionStats::publish_error)
+      .def_ro("publish_failures", &CollectionStats::publish_failures)
+      .def_ro("publishes", &CollectionStats::publishes)
+      .def_ro("linked_batches", &CollectionStats::linked_batches)
+      .def_ro("oldest_view_seconds", &CollectionStats::oldest_view_seconds)
       .def_ro("purged", &CollectionStats::purged)
       .def_ro("anonymous_bytes", &CollectionStats::anonymous_bytes)
       .def_ro("mapped_bytes", &CollectionStats::mapped_bytes)
@@ -269,12 +294,15 @@ void BindCollection(nb::module_& module) {
       .def("get", &Get, nb::arg("ids"), nb::arg("vectors"),
            nb::sig("def get(self, ids: tuple[str, ...], vectors: bool) -> tuple[Records, list[int]]"))
       .def("search", &Search, nb::arg("query").none(), nb::arg("id").none(), nb::arg("k"), nb::arg("filter"),
-           nb::arg("bind"), nb::arg("ef"), nb::arg("exact"), nb::arg("fields"), nb::arg("vectors"))
+           nb::arg("bind"), nb::arg("ef"), nb::arg("exact"), nb::arg("radius").none(), nb::arg("timeout_us"),
+           nb::arg("fields"), nb::arg("vectors"))
       .def("search_batch", &SearchBatch, nb::arg("queries"), nb::arg("k"), nb::arg("filter"), nb::arg("bind"),
-           nb::arg("ef"), nb::arg("exact"), nb::arg("fields"), nb::arg("vectors"))
+           nb::arg("ef"), nb::arg("exact"), nb::arg("radius").none(), nb::arg("timeout_us"), nb::arg("fields"),
+           nb::arg("vectors"))
       .def("explain", &Explain, nb::arg("query").none(), nb::arg("id").none(), nb::arg("k"), nb::arg("filter"),
-           nb::arg("bind"), nb::arg("ef"), nb::arg("exact"))
+           nb::arg("bind"), nb::arg("ef"), nb::arg("exact"), nb::arg("radius").none(), nb::arg("timeout_us"))
       .def("count", &Count, nb::arg("filter"), nb::arg("bind"))
+      .def("facets", &Facets, nb::arg("path"), nb::arg("filter"), nb::arg("bind"), nb::arg("limit"))
       .def("scan", &Scan, nb::arg("filter"), nb::arg("bind"), nb::arg("fields"), nb::arg("vectors"))
       .def("compact", [](Collection& c) { WithoutGil([&] { return c.Compact(); }); })
       .def("publish", [](Collection& c) { WithoutGil([&] { return c.Publish(); }); })

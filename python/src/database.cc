@@ -3,8 +3,11 @@
 #include <nanobind/stl/vector.h>
 
 #include <array>
+#include <chrono>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "python/src/handles.h"
 #include "python/src/rows.h"
@@ -61,6 +64,19 @@ void Write(Database& database, const WriteBatch& batch, bool sync) {
   WithoutGil([&] { return database.Write(batch, {.durability = sync ? Durability::kSync : Durability::kOsBuffered}); });
 }
 
+// Number, microseconds since 1970, level and text of each.
+nb::list DrainEvents(Database& database) {
+  const std::vector<Event> events = WithoutGil([&] { return database.DrainEvents(); });
+  nb::list listed;
+  for (const Event& event : events) {
+    const auto since = std::chrono::duration_cast<std::chrono::microseconds>(event.time.time_since_epoch());
+    const std::string_view level = EventLevelName(event.level);
+    listed.append(nb::make_tuple(event.number, since.count(), nb::str(level.data(), level.size()),
+                                 nb::str(event.text.data(), event.text.size())));
+  }
+  return listed;
+}
+
 }  // namespace
 
 void BindDatabase(nb::module_& module) {
@@ -75,7 +91,8 @@ void BindDatabase(nb::module_& module) {
       .def_ro("commit_seq", &DatabaseStats::commit_seq)
       .def_ro("commit_groups", &DatabaseStats::commit_groups)
       .def_ro("commit_requests", &DatabaseStats::commit_requests)
-      .def_ro("flushes", &DatabaseStats::flushes);
+      .def_ro("flushes", &DatabaseStats::flushes)
+      .def_ro("loaded_collections", &DatabaseStats::loaded_collections);
   nb::class_<Database>(module, "Database")
       .def_static("open", &Open, nb::arg("path"), nb::arg("create"), nb::arg("read_only"), nb::arg("threads"),
                   nb::arg("memtable_bytes"), nb::arg("accept_data_loss"))
@@ -92,6 +109,12 @@ void BindDatabase(nb::module_& module) {
           nb::arg("name"))
       .def("collections", [](const Database& d) { return WithoutGil([&] { return d.ListCollections(); }); })
       .def("write", &Write, nb::arg("batch"), nb::arg("sync"))
+      .def(
+          "checkpoint",
+          [](Database& d, const std::string& folder) { WithoutGil([&] { return d.Checkpoint(folder); }); },
+          nb::arg("folder"))
+      .def("drain_events", &DrainEvents, nb::sig("def drain_events(self) -> list[tuple[int, int, str, str]]"),
+           "Number, microseconds since 1970, level and text of each.")
       .def("stats", [](const Database& d) { return WithoutGil([&] { return d.Stats(); }); })
       .def("close", [](Database& d) { WithoutGil([&] { return d.Close(); }); });
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "python/src/handles.h"
+#include "python/src/values.h"
 #include "python/src/vectors.h"
 #include "vdb/util/status_macros.h"
 
@@ -93,6 +94,28 @@ void BindDetails(nb::module_& module) {
       .def("__repr__", [](const Explanation& e) { return e.ToText(); });
 }
 
+void BindFacets(nb::module_& module) {
+  nb::class_<FacetResult>(module, "FacetResult", "The values of one path among the records that match.")
+      .def_prop_ro(
+          "values",
+          [](const FacetResult& r) {
+            nb::list values;
+            for (const FacetValue& facet : r.values) values.append(nb::make_tuple(FromValue(facet.value), facet.count));
+            return values;
+          },
+          nb::for_getter(nb::sig("def values(self) -> list[tuple[bool | int | float | str, int]]")))
+      .def_prop_ro(
+          "min", [](const FacetResult& r) { return FromValue(r.min); },
+          nb::for_getter(nb::sig("def min(self) -> bool | int | float | str | None")))
+      .def_prop_ro(
+          "max", [](const FacetResult& r) { return FromValue(r.max); },
+          nb::for_getter(nb::sig("def max(self) -> bool | int | float | str | None")))
+      .def_ro("distinct", &FacetResult::distinct)
+      .def_ro("records", &FacetResult::records)
+      .def_ro("missing", &FacetResult::missing)
+      .def_ro("payloads_read", &FacetResult::payloads_read);
+}
+
 }  // namespace
 
 Records RecordScanner::Next(std::size_t rows) {
@@ -110,6 +133,7 @@ Records RecordScanner::Next(std::size_t rows) {
 
 void BindResults(nb::module_& module) {
   BindDetails(module);
+  BindFacets(module);
   nb::class_<SearchResult> result(module, "SearchResult", "Hits, nearest first.");
   DefineRows(result, [](const SearchResult& r) -> const std::vector<Hit>& { return r.hits; });
   result

@@ -65,6 +65,27 @@ std::string_view Utf8(nb::handle object, std::string_view what) {
   return {text, static_cast<std::size_t>(size)};
 }
 
+nb::object FromValue(const Value& value) {
+  switch (value.type()) {
+    case Value::Type::kNull:
+      return nb::none();
+    case Value::Type::kBool:
+      return nb::bool_(value.bool_value());
+    case Value::Type::kInt64:
+      return nb::int_(value.int64_value());
+    case Value::Type::kUint64:
+      return nb::int_(value.uint64_value());
+    case Value::Type::kDouble:
+      return nb::float_(value.double_value());
+    case Value::Type::kString:
+      return nb::str(value.string_value().data(), value.string_value().size());
+    default: {
+      const std::string text = value.ToString();
+      return nb::str(text.data(), text.size());
+    }
+  }
+}
+
 std::vector<Value> ToValues(const nb::tuple& parameters) {
   std::vector<Value> values;
   values.reserve(parameters.size());

@@ -25,6 +25,9 @@ std::string_view Utf8(nanobind::handle object, std::string_view what);
 // types and for integers past 64 bits.
 std::vector<Value> ToValues(const nanobind::tuple& parameters);
 
+// NULL, a bool, number or string as Python has it; a time and a list as their text.
+nanobind::object FromValue(const Value& value);
+
 // For messages: "int", "numpy.ndarray".
 std::string TypeName(nanobind::handle object);
 

@@ -38,4 +38,13 @@ def main() -> None:
             write.upsert(notes, "b", [1, 2])
             write.delete(notes, "a")
         print(first, text, distance, value, record, records, list(scan), batch, count, result.to_pandas())
+        notes.upsert(["c"], payloads=[{"n": 2}], vectors=False)
+        changed: int = notes.update("c", {"n": None}) + notes.update(filter=F["$id"] == "c", payloads={"n": 3}, merge=False)
+        near: vdbx.SearchResult = notes.search([1, 2], radius=0.5, timeout=2.0, filter="n IN ?", params=[[1, 2]])
+        facets: vdbx.Facets = notes.facets(F.author.name, F.n > 1, limit=5)
+        by_value: dict[bool | int | float | str, int] = dict(facets)
+        events: list[vdbx.Event] = db.events()
+        db.checkpoint("copy.vdb")
+        with vdbx.open("copy.vdb", read_only=True) as copy:
+            print(copy.read_only, changed, near, facets.min, facets.distinct, facets[0].count, by_value, events)
         print(notes.explain([1.0, 2.0]).details.matches, notes.stats().records)

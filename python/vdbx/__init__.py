@@ -10,7 +10,7 @@
 from vdbx import embed
 from vdbx._collection import Collection, Id
 from vdbx._core import VERSION as __version__
-from vdbx._database import Batch, Database, open
+from vdbx._database import Batch, Database, Event, open
 from vdbx._errors import (
     ClosedError,
     DataLossError,
@@ -28,7 +28,7 @@ from vdbx._errors import (
     VdbError,
 )
 from vdbx._filter import Condition, F
-from vdbx._records import Hit, Record, SearchResult
+from vdbx._records import Facet, Facets, Hit, Record, SearchResult
 
 __all__ = [
     "Batch",
@@ -40,7 +40,10 @@ __all__ = [
     "DeadlineError",
     "EmbeddingError",
     "EmbeddingMismatchError",
+    "Event",
     "F",
+    "Facet",
+    "Facets",
     "ForkError",
     "FormatError",
     "Hit",

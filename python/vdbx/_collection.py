@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union, overload
@@ -12,14 +13,16 @@ import numpy as np
 from vdbx import _convert, _core, _rows
 from vdbx._convert import Array
 from vdbx._errors import InvalidArgumentError, NotFoundError
-from vdbx._filter import Condition, Params, compiled
-from vdbx._records import Record, SearchResult
+from vdbx._filter import Condition, F, Params, Path, compiled
+from vdbx._records import Facets, Record, SearchResult
 from vdbx.embed._stored import CollectionModel
 
 if TYPE_CHECKING:
     from vdbx._database import Database
 
 TEXT_KEY = "text"
+
+_LONGEST_TIMEOUT_SECONDS = 1e9
 
 Filter = Union[str, Condition, None]
 Progress = Union[bool, Callable[[int, int], object], None]
@@ -238,11 +241,21 @@ class Collection:
         vectors: bool = False,
         ef: int | None = None,
         exact: bool = False,
+        radius: float | None = None,
+        timeout: float | None = None,
     ) -> SearchResult:
-        """The k records nearest to a vector, a text (embedded) or vdbx.Id, of those that match the filter."""
+        """The k records nearest to a vector, a text (embedded) or vdbx.Id, of those that match the filter.
+
+        ef: candidates kept on the walk, more finds more. exact: score every match. radius: only hits at most so far away,
+        every match is scored. timeout: seconds after which the search, without the embedding, is given up (DeadlineError).
+        """
         text, bind = ("", ()) if filter is None and not params else compiled(filter, params)
         vector, id = self._vector_of(query)
-        return SearchResult(self._core.search(vector, id, k, text, bind, ef or 0, exact, fields, vectors))
+        micros = 0 if timeout is None else _micros(timeout)
+        reach = None if radius is None else _real(radius, "radius")
+        return SearchResult(
+            self._core.search(vector, id, k, text, bind, ef or 0, exact, reach, micros, fields, vectors)
+        )
 
     def search_batch(
         self,
@@ -255,8 +268,10 @@ class Collection:
         vectors: bool = False,
         ef: int | None = None,
         exact: bool = False,
+        radius: float | None = None,
+        timeout: float | None = None,
     ) -> list[SearchResult]:
-        """A search for each query, on all cores and on one state of the collection."""
+        """A search for each query, on all cores and on one state of the collection. The timeout is that of each."""
         text, bind = compiled(filter, params)
         if len(queries) == 0:
             return []
@@ -267,10 +282,10 @@ class Collection:
             rows = _convert.vectors(queries, "queries")
             if rows.ndim != 2:
                 raise InvalidArgumentError(f"queries have shape {rows.shape}; wanted (queries, dim)")
-        return [
-            SearchResult(result)
-            for result in self._core.search_batch(rows, k, text, bind, ef or 0, exact, fields, vectors)
-        ]
+        micros = 0 if timeout is None else _micros(timeout)
+        reach = None if radius is None else _real(radius, "radius")
+        results = self._core.search_batch(rows, k, text, bind, ef or 0, exact, reach, micros, fields, vectors)
+        return [SearchResult(result) for result in results]
 
     def explain(
         self,
@@ -281,15 +296,31 @@ class Collection:
         params: Params = None,
         ef: int | None = None,
         exact: bool = False,
+        radius: float | None = None,
+        timeout: float | None = None,
     ) -> _core.Explanation:
         """Runs the search and tells how: print the result."""
         text, bind = compiled(filter, params)
         vector, id = self._vector_of(query)
-        return self._core.explain(vector, id, k, text, bind, ef or 0, exact)
+        micros = 0 if timeout is None else _micros(timeout)
+        reach = None if radius is None else _real(radius, "radius")
+        return self._core.explain(vector, id, k, text, bind, ef or 0, exact, reach, micros)
 
     def count(self, filter: Filter = None, params: Params = None) -> int:
         """How many records match, exactly."""
         return self._core.count(*compiled(filter, params))
+
+    def facets(
+        self, path: str | Path, filter: Filter = None, params: Params = None, *, limit: int = 10
+    ) -> Facets:
+        """The values of a path among the records that match, the most frequent `limit` of them with their counts.
+
+        path: as in F["…"], or F.author.name. Of a list each element is a value, once per record. All counts are exact.
+        """
+        if limit < 0:
+            raise InvalidArgumentError(f"limit is {limit}; wanted 0 or more")
+        text, bind = compiled(filter, params)
+        return Facets(self._core.facets((path if isinstance(path, Path) else F[path])._text, text, bind, limit))
 
     def scan(
         self,
@@ -352,6 +383,20 @@ def _tuple(values: Iterable[Any] | None, single: type | tuple[type, ...]) -> tup
     if values is None:
         return None
     return (values,) if isinstance(values, single) else tuple(values)
+
+
+def _real(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise InvalidArgumentError(f"{what} is of type {type(value).__name__}; wanted a number")
+    return float(value)
+
+
+def _micros(timeout: Any) -> int:
+    """Seconds as microseconds, at least one: 0 means never."""
+    seconds = _real(timeout, "timeout")
+    if not seconds > 0:
+        raise InvalidArgumentError(f"timeout is {timeout}; wanted seconds above 0, or None")
+    return math.ceil(min(seconds, _LONGEST_TIMEOUT_SECONDS) * 1e6)
 
 
 def _vectors_or_none(vectors: Any) -> Array | None:

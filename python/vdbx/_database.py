@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import datetime
+import logging
 import os
 import weakref
-from collections.abc import Mapping
+from collections import deque
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from vdbx import _core
 from vdbx._collection import Collection, _gathered, _vectors_or_none
 from vdbx._convert import Array
-from vdbx._errors import InvalidArgumentError, NotFoundError, VdbError
+from vdbx._errors import ClosedError, ForkError, InvalidArgumentError, NotFoundError, VdbError
 from vdbx.embed._protocol import EmbedArgument, model_of
 from vdbx.embed._stored import CollectionModel
 
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+_logger = logging.getLogger("vdbx")
 _open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
@@ -33,11 +40,21 @@ def open(
 
     One process may have it open for writing, or any number with read_only=True (LockedError otherwise). A path that is
     open in this process already leads to the same database: it closes when each has been closed; other options are an
-    error. sync: whether a write that has returned also survives a power cut, if the write does not say. threads: for indexing and batches, 0: one per
-    processor. accept_data_loss: open although acknowledged data is missing (DataLossError otherwise).
+    error. sync: whether a write that has returned also survives a power cut, if the write does not say. threads: for
+    indexing and batches, 0: one per processor. accept_data_loss: open although acknowledged data is missing
+    (DataLossError otherwise).
     """
     core = _core.Database.open(os.fspath(path), create, read_only, threads, memtable_bytes, accept_data_loss)
     return Database(core, sync, read_only)
+
+
+class Event(NamedTuple):
+    """Something that a database did by itself, or noticed."""
+
+    number: int  # from 1 on, since open; a gap means that older ones were dropped
+    time: datetime.datetime
+    level: str  # info, warning or error
+    text: str
 
 
 class Database:
@@ -47,6 +64,8 @@ class Database:
         self._core = core
         self.sync = sync
         self.read_only = read_only
+        self._events: deque[Event] = deque(maxlen=1000)
+        self._log_events()
         _open_databases.add(self)
 
     @property
@@ -86,6 +105,7 @@ class Database:
             if wanted is not None and wanted != stored:
                 has = f"{option} {stored}" if stored else "no dim before its first vector, which sets it"
                 raise InvalidArgumentError(f"collection '{name}' has {has}; {wanted} was asked for")
+        self._log_events()
         return Collection(self, core, CollectionModel(core, model) if model else None)
 
     def _created(
@@ -111,6 +131,28 @@ class Database:
         """Writes to several collections, all or nothing: with db.write() as batch: batch.upsert(notes, …)."""
         return Batch(self, self.sync if sync is None else sync)
 
+    def checkpoint(self, folder: str | os.PathLike[str]) -> None:
+        """Writes a copy of the database, as of now, into a new folder, which opens like any other. Reads go on."""
+        self._core.checkpoint(os.fspath(folder))
+
+    def events(self) -> list[Event]:
+        """What happened in the background since the last call, oldest first, at most 1,000.
+
+        Each also goes to logging.getLogger("vdbx"): here, and when collections are opened and the database is closed.
+        """
+        self._log_events()
+        events = []
+        with contextlib.suppress(IndexError):  # empty, perhaps since another thread took the last
+            while True:
+                events.append(self._events.popleft())
+        return events
+
+    def _log_events(self) -> None:
+        for number, micros, level, text in self._core.drain_events():
+            time = _EPOCH + datetime.timedelta(microseconds=micros)
+            self._events.append(Event(number, time, level, text))
+            _logger.log(_LEVELS.get(level, logging.WARNING), "%s: %s", self.path, text)
+
     def stats(self) -> _core.DatabaseStats:
         return self._core.stats()
 
@@ -119,6 +161,8 @@ class Database:
 
         Where the path was opened more than once, the last close does that; this object fails from now on anyway.
         """
+        with contextlib.suppress(ClosedError, ForkError):
+            self._log_events()
         self._core.close()
         _open_databases.discard(self)
 

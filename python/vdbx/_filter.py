@@ -84,6 +84,7 @@ class Path:
     """A place in the payload: F.year, F['author.name'], F['items[].sku']. Compare it to make a condition."""
 
     __slots__ = ("_text",)
+    _text: str
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, text: str) -> None:

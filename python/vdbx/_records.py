@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from vdbx import _core
 from vdbx._convert import Array
@@ -199,6 +199,60 @@ class SearchResult(Sequence[Hit]):
             for row in zip(*columns.values())
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><p>{html.escape(self.reason)}</p>"
+
+
+class Facet(NamedTuple):
+    """A value, and how many records have it."""
+
+    value: bool | int | float | str
+    count: int  # type: ignore[assignment]  # of the records, not tuple.count
+
+
+class Facets(Sequence[Facet]):
+    """The values of a path, most frequent first, and what is known of all of them: dict(facets) counts by value."""
+
+    __slots__ = ("_result", "_values")
+
+    def __init__(self, result: _core.FacetResult) -> None:
+        self._result = result
+        self._values = [Facet(value, count) for value, count in result.values]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @overload
+    def __getitem__(self, index: int) -> Facet: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Facet]: ...
+    def __getitem__(self, index: int | slice) -> Facet | list[Facet]:
+        return self._values[index]
+
+    @property
+    def distinct(self) -> int:
+        """How many distinct values there are, listed or not."""
+        return self._result.distinct
+
+    @property
+    def records(self) -> int:
+        """How many records match the filter."""
+        return self._result.records
+
+    @property
+    def missing(self) -> int:
+        """How many of those have no value at the path."""
+        return self._result.missing
+
+    @property
+    def min(self) -> bool | int | float | str | None:
+        """The smallest value: False < True < numbers < strings; None if there is none."""
+        return self._result.min
+
+    @property
+    def max(self) -> bool | int | float | str | None:
+        return self._result.max
+
+    def __repr__(self) -> str:
+        return f"Facets({[tuple(facet) for facet in self._values]!r}, distinct={self.distinct}, missing={self.missing})"
 
 
 def _short(value: Any) -> str:

@@ -34,6 +34,8 @@ except ImportError as missing:
 
 LangChainFilter = str | Condition | Mapping[str, Any] | None
 
+_SEARCH_OPTIONS = frozenset({"ef", "exact", "radius", "timeout", "vectors"})
+
 _OPERATORS: dict[str, Callable[[Any, Any], Condition]] = {
     "$eq": lambda path, value: path.is_null() if value is None else path == value,
     "$ne": lambda path, value: path.is_not_null() if value is None else path != value,
@@ -215,7 +217,7 @@ class VdbxVectorStore(VectorStore):
     def _search(
         self, vector: list[float], k: int, filter: LangChainFilter, params: Params, options: dict[str, Any]
     ) -> SearchResult:
-        _refuse({name: 0 for name in options if name not in ("ef", "exact", "vectors")}, "search")
+        _refuse({name: 0 for name in options if name not in _SEARCH_OPTIONS}, "search")
         return self._collection.search(vector, k, filter=_as_filter(filter), params=params, **options)
 
     def _select_relevance_score_fn(self) -> Callable[[float], float]:

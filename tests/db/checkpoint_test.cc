@@ -50,6 +50,13 @@ class Checkpoint : public ::testing::Test {
   Collection collection_;
 };
 
+TEST_F(Checkpoint, OpensReadOnlyBeforeItWasOpenedForWriting) {
+  Put(0, 100);
+  ASSERT_EQ(database_.Checkpoint(folder_.Path("copy")), OkStatus());
+  Database copy = Database::Open(folder_.Path("copy"), {.read_only = true}).value();
+  EXPECT_EQ(copy.OpenCollection("c").value().Count().value(), 100U);
+}
+
 TEST_F(Checkpoint, IsADatabaseOfItsOwn) {
   Put(0, 9'000);
   ASSERT_EQ(collection_.WaitForIndex(), OkStatus());

@@ -7,6 +7,7 @@
 
 #include "vdb/db/database_impl.h"
 #include "vdb/storage/format_stamp.h"
+#include "vdb/storage/lock_file.h"
 #include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
@@ -92,6 +93,8 @@ Status DatabaseImpl::WriteCheckpoint(const std::string& folder) {
   VDB_RETURN_IF_ERROR(watermark.Advance(commit_seq));
   VDB_RETURN_IF_ERROR(watermark.Sync());
   VDB_RETURN_IF_ERROR(storage::WriteFormatStamp(StrCat(folder, "/FORMAT")));
+  // There from the start: whoever opens the copy read-only does not make one.
+  VDB_RETURN_IF_ERROR(storage::LockFile::Acquire(StrCat(folder, "/LOCK")).status());
   return SyncDirectory(folder);
 }
 
