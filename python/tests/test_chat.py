@@ -226,6 +226,8 @@ def test_the_app(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from streamlit.testing.v1 import AppTest
 
     monkeypatch.setattr(sys, "argv", ["app.py", str(folder)])
+    # The script takes the place of __main__, which the spawned children of later tests would run.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     app = AppTest.from_file(str(CHAT / "app.py"), default_timeout=60).run()
     assert not app.exception
     assert "40 added" in app.sidebar.caption[0].value

@@ -156,3 +156,14 @@ def test_results_as_frames(notes: vdbx.Collection) -> None:
     assert [row["distance"] for row in rows] == table.column("distance").to_pylist()
     nothing = notes.search([1, 0, 0], filter="FALSE")
     assert nothing.to_pandas().shape == (0, 2) and nothing.to_arrow().num_rows == 0 and nothing.to_polars().height == 0
+
+
+@pytest.mark.parametrize("make", [pandas.DataFrame, polars.DataFrame, pyarrow.Table.from_pylist, list])
+def test_rows_without_vectors(db: vdbx.Database, make: Callable[[list[dict[str, Any]]], Any]) -> None:
+    notes = db.collection("notes", dim=DIM)
+    rows = make([{"id": f"{i}", "n": i} for i in range(5)])
+    with pytest.raises(vdbx.InvalidArgumentError, match="no column 'vector'|neither vectors nor texts"):
+        notes.upsert_rows(rows)
+    assert len(notes) == 0
+    assert notes.upsert_rows(rows, vector=None, batch_size=2) == 5
+    assert notes["3"].payload == {"n": 3} and notes.search(VECTORS[0]).ids == []

@@ -202,6 +202,43 @@ def test_reopened_and_read_without_langchain(tmp_path: Path) -> None:
         assert db.collection("langchain").search(np.array([1, 0, 0]), k=1)[0].payload == {"n": 1, "text": "aaa"}
 
 
+class Renamed(Letters):
+    """The same vectors from another class."""
+
+
+class Vowels(Letters):
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[text.count(letter) + 0.01 for letter in "aeo"] for text in texts]
+
+
+def test_another_embedding_is_refused_by_its_vectors(store: VdbxVectorStore) -> None:
+    database = store.collection.database
+    assert texts(VdbxVectorStore(database, Renamed()).similarity_search("aaa", k=1)) == ["aaa"]
+    other = VdbxVectorStore(database, Vowels())
+    for call in (
+        lambda: other.similarity_search("aaa"),
+        lambda: other.similarity_search_with_score("aaa"),
+        lambda: other.max_marginal_relevance_search("aaa"),
+        lambda: other.add_texts(["new"]),
+    ):
+        with pytest.raises(vdbx.EmbeddingMismatchError, match=r"Vowels is not the model .* \(Letters\)"):
+            call()
+    assert len(store.collection) == 4
+    with pytest.raises(vdbx.EmbeddingMismatchError, match="stores 3 components; DeterministicFakeEmbedding makes 5"):
+        VdbxVectorStore(database, DeterministicFakeEmbedding(size=5)).similarity_search("aaa")
+
+
+def test_a_new_store_asks_nothing_of_its_embedding(db: vdbx.Database) -> None:
+    class Down(Letters):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            raise ConnectionError("down")
+
+    store = VdbxVectorStore(db, Down())
+    assert store.collection.dim == 0 and store.get_by_ids(["a"]) == []
+    with pytest.raises(ConnectionError):
+        store.add_texts(["a"])
+
+
 async def test_async(store: VdbxVectorStore) -> None:
     assert texts(await store.asimilarity_search("aaa", k=1, filter={"lang": "de"})) == ["aab"]
     assert texts(await store.amax_marginal_relevance_search("aaaaaaab", k=1)) == ["aaa"]

@@ -107,7 +107,7 @@ class Collection:
         rows: Any,
         *,
         id: str = "id",
-        vector: str = "vector",
+        vector: str | None = "vector",
         text: str | None = None,
         batch_size: int = 1000,
         progress: Progress = None,
@@ -116,14 +116,15 @@ class Collection:
         """Writes the rows of a pandas or polars data frame, an Arrow table, or an iterable of dicts; returns how many.
 
         The columns named id and vector are the record's; all others make its payload. With text, that column is
-        embedded where the rows have no vector, and stored as "text". Missing values are null.
+        embedded where the rows have no vector, and stored as "text". vector=None: the rows have none, and without text the
+        records neither. Missing values are null.
         """
+        is_without = vector is None and text is None
         report = _reporter(progress, len(rows) if hasattr(rows, "__len__") else 0)
         written = 0
         for block in _rows.blocks(rows, _rows.Columns(id, vector, text), batch_size):
-            self.upsert(
-                block.ids, block.vectors, block.payloads, texts=block.texts, batch_size=batch_size, sync=sync
-            )
+            vectors = False if is_without else block.vectors
+            self.upsert(block.ids, vectors, block.payloads, texts=block.texts, batch_size=batch_size, sync=sync)
             written += block.size
             report(written)
         return written

@@ -19,7 +19,7 @@ class Columns:
     """Which columns are the record's own."""
 
     id: str
-    vector: str
+    vector: str | None
     text: str | None
 
 
@@ -61,12 +61,15 @@ def _of_dicts(rows: Iterable[Mapping[str, Any]], columns: Columns, batch_size: i
         for row, values in enumerate(taken, first):
             if not isinstance(values, Mapping):
                 raise InvalidArgumentError(f"row {row} is of type {type(values).__name__}; wanted a dict")
-        has_id, has_vector = (_all_or_none(taken, name, first) for name in (columns.id, columns.vector))
+        has_id = _all_or_none(taken, columns.id, first)
+        vector = columns.vector
+        if vector is not None and not _all_or_none(taken, vector, first):
+            vector = None
         own = {columns.id, columns.vector, columns.text}
         yield Block(
             len(taken),
             [values[columns.id] for values in taken] if has_id else None,
-            [values[columns.vector] for values in taken] if has_vector else None,
+            None if vector is None else [values[vector] for values in taken],
             [{name: value for name, value in values.items() if name not in own} for values in taken],
             None if columns.text is None else [_present(values, columns.text, first) for values in taken],
         )
@@ -98,7 +101,7 @@ class _Frame:
 
 def _of_frame(names: list[str], rows: int, frame: _Frame, columns: Columns, batch_size: int) -> Iterator[Block]:
     for needed in (columns.text,) if columns.text else (columns.id, columns.vector):
-        if needed not in names:
+        if needed is not None and needed not in names:
             raise InvalidArgumentError(f"there is no column '{needed}' among {', '.join(map(repr, names))}")
     own = {columns.id, columns.vector, columns.text}
     fields = [name for name in names if name not in own]
@@ -108,7 +111,7 @@ def _of_frame(names: list[str], rows: int, frame: _Frame, columns: Columns, batc
         yield Block(
             end - begin,
             frame.values(columns.id, begin, end) if columns.id in names else None,
-            frame.vectors(columns.vector, begin, end) if columns.vector in names else None,
+            frame.vectors(columns.vector, begin, end) if columns.vector and columns.vector in names else None,
             [dict(zip(fields, row)) for row in zip(*listed)] if fields else [{} for _ in range(begin, end)],
             frame.values(columns.text, begin, end) if columns.text else None,
         )

@@ -19,10 +19,13 @@ import numpy as np
 
 from vdbx import _convert
 from vdbx._collection import TEXT_KEY, Collection
+from vdbx._convert import Array
 from vdbx._database import Database
 from vdbx._errors import InvalidArgumentError, MissingPackageError
 from vdbx._filter import Condition, F, Params
 from vdbx._records import Record, SearchResult
+from vdbx.embed._protocol import Model
+from vdbx.embed._stored import CollectionModel
 
 try:
     from langchain_core.documents import Document
@@ -85,11 +88,27 @@ def _refuse(unknown: Mapping[str, Any], call: str) -> None:
         raise InvalidArgumentError(f"{call}: unknown arguments {', '.join(sorted(unknown))}")
 
 
+class _Function:
+    """An embedding of LangChain as vdbx takes it."""
+
+    def __init__(self, embedding: Embeddings) -> None:
+        self._embedding = embedding
+        model = getattr(embedding, "model", None) or getattr(embedding, "model_name", None)
+        self.name = f"{type(embedding).__name__} {model}" if isinstance(model, str) else type(embedding).__name__
+
+    def __call__(self, texts: list[str]) -> list[list[float]]:
+        return self._embedding.embed_documents(texts)
+
+    def query(self, text: str) -> list[float]:
+        return self._embedding.embed_query(text)
+
+
 class VdbxVectorStore(VectorStore):
     """Documents in a collection, which is made if it is not there. Scores are distances: smaller is nearer.
 
     Filters are vdbx's: text with params, a condition made with F, or a dict of fields. A document without an id gets one
-    made of its text and metadata, so that adding it twice adds it once.
+    made of its text and metadata, so that adding it twice adds it once. An embedding that makes other vectors than the one
+    that filled the collection is refused (EmbeddingMismatchError), whatever its name.
     """
 
     def __init__(
@@ -102,6 +121,7 @@ class VdbxVectorStore(VectorStore):
     ) -> None:
         self._embedding = embedding
         self._collection = database.collection(collection_name, metric=metric)
+        self._model = CollectionModel(self._collection._core, Model(_Function(embedding)), by_name=False)
 
     @property
     def embeddings(self) -> Embeddings:
@@ -136,7 +156,7 @@ class VdbxVectorStore(VectorStore):
         made = [id or _id_of(text, payload) for id, text, payload in zip(given, listed, payloads)]
         if not listed:
             return []
-        vectors = self._embedding.embed_documents(listed)
+        vectors = self._model.texts(listed)
         return self._collection.upsert(made, vectors, payloads, texts=listed, batch_size=batch_size)
 
     def delete(
@@ -158,9 +178,7 @@ class VdbxVectorStore(VectorStore):
     def similarity_search(
         self, query: str, k: int = 4, *, filter: LangChainFilter = None, params: Params = None, **kwargs: Any
     ) -> list[Document]:
-        return self.similarity_search_by_vector(
-            self._embedding.embed_query(query), k, filter=filter, params=params, **kwargs
-        )
+        return [_document(hit) for hit in self._search(self._model.query(query), k, filter, params, kwargs)]
 
     def similarity_search_by_vector(
         self,
@@ -177,7 +195,7 @@ class VdbxVectorStore(VectorStore):
         self, query: str, k: int = 4, *, filter: LangChainFilter = None, params: Params = None, **kwargs: Any
     ) -> list[tuple[Document, float]]:
         """Documents with their distances."""
-        result = self._search(self._embedding.embed_query(query), k, filter, params, kwargs)
+        result = self._search(self._model.query(query), k, filter, params, kwargs)
         return [(_document(hit), hit.distance) for hit in result]
 
     def max_marginal_relevance_search(
@@ -192,7 +210,7 @@ class VdbxVectorStore(VectorStore):
         **kwargs: Any,
     ) -> list[Document]:
         return self.max_marginal_relevance_search_by_vector(
-            self._embedding.embed_query(query), k, fetch_k, lambda_mult, filter=filter, params=params, **kwargs
+            self._model.query(query).tolist(), k, fetch_k, lambda_mult, filter=filter, params=params, **kwargs
         )
 
     def max_marginal_relevance_search_by_vector(
@@ -215,7 +233,7 @@ class VdbxVectorStore(VectorStore):
         return [_document(result[i]) for i in chosen]
 
     def _search(
-        self, vector: list[float], k: int, filter: LangChainFilter, params: Params, options: dict[str, Any]
+        self, vector: Sequence[float] | Array, k: int, filter: LangChainFilter, params: Params, options: dict[str, Any]
     ) -> SearchResult:
         _refuse({name: 0 for name in options if name not in _SEARCH_OPTIONS}, "search")
         return self._collection.search(vector, k, filter=_as_filter(filter), params=params, **options)

@@ -53,16 +53,21 @@ def _cosine(a: Sequence[float], b: Array) -> float:
 class CollectionModel:
     """A model beside the collection that it embeds for. Safe to use from many threads."""
 
-    def __init__(self, core: _core.Collection, model: Model) -> None:
-        """Refuses what can be told without asking the model."""
+    def __init__(self, core: _core.Collection, model: Model, *, by_name: bool = True) -> None:
+        """Refuses what can be told without asking a model that was used before.
+
+        by_name: whether the name must be the one that is stored; other packages have names of their own for a model.
+        """
         self._core = core
         self._model = model
+        self._by_name = by_name
         self._is_compared = False
         stored = _stored(core)
         if stored is None or not core.count("", ()):
-            self._compare_dim(model.known_dim())
+            if core.dim:
+                self._compare_dim(model.known_dim())
             return
-        if stored.name != model.name:
+        if by_name and stored.name != model.name:
             raise EmbeddingMismatchError(
                 f"the vectors of collection '{core.name}' were made by {stored.name}; {model.name} was given. If it is the "
                 f"same model, give it that name (its attribute .name); otherwise write its vectors into another collection"
@@ -96,7 +101,8 @@ class CollectionModel:
             stored = _stored(self._core)
             name = self._model.name
             cosine = _cosine(stored.probe, probe) if stored else 0.0
-            if stored is None or stored.name != name or cosine < _LEAST_COSINE:
+            is_named = stored is not None and (stored.name == name or not self._by_name)
+            if not is_named or cosine < _LEAST_COSINE:
                 if stored is not None and self._core.count("", ()):
                     raise EmbeddingMismatchError(
                         f"{name} is not the model that made the vectors of collection '{self._core.name}' ({stored.name}): "
