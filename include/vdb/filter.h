@@ -6,9 +6,9 @@
 //
 // Grammar (keywords in any case):
 //   filter    := and { OR and }          and := not { AND not }         not := { NOT } primary
-//   primary   := '(' filter ')' | TRUE | FALSE | NULL | path predicate
+//   primary   := '(' filter ')' [ IS [NOT] TRUE ] | TRUE | FALSE | NULL | path predicate
 //   predicate := ( = | == | != | <> | < | <= | > | >= ) value | [NOT] IN list
-//              | [NOT] BETWEEN value AND value | [NOT] (LIKE | ILIKE) value | IS [NOT] NULL
+//              | [NOT] BETWEEN value AND value | [NOT] (LIKE | ILIKE) value [ESCAPE '\'] | IS [NOT] NULL
 //              | [NOT] CONTAINS value | [NOT] CONTAINS (ANY | ALL) list
 //   list      := '(' value {, value} ')' | $1                 a parameter bound to a list, which may be empty
 //   value     := 12 | -3.5e7 | 'it''s' | TRUE | FALSE | NULL | TIMESTAMP '2024-01-02T03:04:05.25+01:00' | $1
@@ -22,7 +22,10 @@
 //   - ISO dates in payloads are strings. Against a TIMESTAMP a string is read as an ISO 8601 time (no zone: UTC), NULL
 //     if it is none.
 //   - $id is the record's id, a string that is never NULL and no list. A payload's own key of that name is "$id".
-//   - LIKE is case-sensitive: % stands for any text, _ for one character. ILIKE folds the case of both sides first, by
+//   - (a) IS TRUE is FALSE where a is NULL: `NOT (a)` leaves out what has no value to compare, `(a) IS NOT TRUE` does
+//   not.
+//   - LIKE is case-sensitive: % stands for any text, _ for one character, each for itself after ESCAPE's one. ILIKE
+//   folds the case of both sides first, by
 //     Unicode's simple case folding (Ä = ä, Σ = σ = ς, ẞ = ß but not ss); it does not normalise.
 //   - Objects and arrays are not NULL ({} and [] neither), but comparing them gives NULL. A path does not look into
 //     arrays by itself: `items[].sku` is the list of the sku values of the objects in items, arrays among them

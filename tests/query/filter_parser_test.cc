@@ -89,6 +89,23 @@ TEST(FilterParser, ReadsTheWholeLanguage) {
   }
 }
 
+TEST(FilterParser, ReadsEscapesAndTestsOfTruth) {
+  constexpr TextCase kCases[] = {
+      {"a like $1 escape '\\'", "a LIKE $1 ESCAPE '\\'"},
+      {"a NOT ILIKE 'x!%' ESCAPE '!' AND escape = 1", "a NOT ILIKE 'x!%' ESCAPE '!' AND escape = 1"},
+      {"(a = 1) is true", "(a = 1) IS TRUE"},
+      {"(a = 1 OR b = 2) IS NOT TRUE AND c = 3", "(a = 1 OR b = 2) IS NOT TRUE AND c = 3"},
+      {"NOT ((a = 1) IS TRUE)", "(a = 1) IS NOT TRUE"},
+      {"NOT (a = 1) IS NOT TRUE", "(a = 1) IS TRUE"},
+      {"((a = 1) IS TRUE) IS TRUE", "(a = 1) IS TRUE"},
+      {"(NOT (a = 1 AND b = 2)) IS TRUE", "(NOT (a = 1 AND b = 2)) IS TRUE"},
+  };
+  for (const TextCase& c : kCases) {
+    EXPECT_EQ(Canonical(c.text), c.canonical) << c.text;
+    EXPECT_EQ(Canonical(c.canonical), c.canonical) << "read again";
+  }
+}
+
 struct ErrorCase {
   const char* text;
   std::size_t column;
@@ -117,6 +134,14 @@ TEST(FilterParser, NamesTheColumnAndWhatWasExpected) {
       {"tags[] ILIKE 'x'", 1, "use CONTAINS"},
       {"a BETWEEN 1 OR 2", 13, "expected AND"},
       {"a LIKE 5", 8, "expected a pattern"},
+      {"a LIKE 'x' ESCAPE", 18, "one character in single quotes after ESCAPE"},
+      {"a LIKE 'x' ESCAPE 'ab'", 19, "one character in single quotes after ESCAPE"},
+      {"a LIKE 'x' ESCAPE '%'", 19, "no letter, digit, % or _"},
+      {"a ILIKE 'x' ESCAPE 'A'", 20, "no letter, digit, % or _"},
+      {"a LIKE 'x' ESCAPE $1", 19, "one character in single quotes after ESCAPE"},
+      {"(a = 1) IS NULL", 12, "expected TRUE or NOT TRUE after a condition's IS, found NULL"},
+      {"(a = 1) IS NOT FALSE", 16, "expected TRUE, found FALSE"},
+      {"a = 1 IS TRUE", 7, "expected AND, OR or the end"},
       {"a IS 5", 6, "expected NULL or NOT NULL"},
       {"a IS NOT 5", 10, "expected NULL"},
       {"a. = 1", 4, "expected a name"},

@@ -122,10 +122,11 @@ std::string RandomPredicate(Random* random) {
 }
 
 std::string RandomFilter(Random* random, int depth) {
-  const std::uint64_t kind = (*random)() % 6;
+  const std::uint64_t kind = (*random)() % 7;
   if (depth == 0 || kind < 2) return RandomPredicate(random);
   const std::string a = RandomFilter(random, depth - 1);
   if (kind == 2) return "NOT (" + a + ")";
+  if (kind == 6) return "(" + a + ((*random)() % 2 == 0 ? ") IS TRUE" : ") IS NOT TRUE");
   return "(" + a + (kind == 3 ? ") OR (" : ") AND (") + RandomFilter(random, depth - 1) + ")";
 }
 

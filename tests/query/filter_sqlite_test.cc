@@ -206,6 +206,7 @@ Both RandomScalarPredicate(Random* random) {
   static const Words operators = {" = ", " != ", " <> ", " < ", " <= ", " > ", " >= "};
   static const Words patterns = {"'a%'",   "'ab'", "'_'", "'%'",   "'a_c'", "'%c'",  "'日%'",
                                  "'%本%'", "'A%'", "''",  "'%b%'", "'%ab'", "'%_c'", "'X%'"};
+  static const Words escaped = {"'!_' ESCAPE '!'", "'%!%%' ESCAPE '!'", "'a!_c' ESCAPE '!'", "'!a%' ESCAPE '!'"};
   const Field& field = Fields()[(*random)() % Fields().size()];
   const std::string sql = field.json.empty() ? "id" : "json_extract(p, '" + field.json + "')";
   const std::string no = OneIn(random, 3) ? " NOT" : "";
@@ -228,7 +229,7 @@ Both RandomScalarPredicate(Random* random) {
       rest = " IS" + no + " NULL";
       break;
     case 4:
-      rest = no + " LIKE " + Pick(random, patterns);
+      rest = no + " LIKE " + Pick(random, OneIn(random, 3) ? escaped : patterns);
       break;
     default: {
       // SQLite's lower() folds ASCII; no text here has a capital beyond it.
@@ -240,10 +241,14 @@ Both RandomScalarPredicate(Random* random) {
 }
 
 Both RandomFilter(Random* random, int depth) {
-  const std::uint64_t kind = (*random)() % 8;
+  const std::uint64_t kind = (*random)() % 9;
   if (depth == 0 || kind < 3) return OneIn(random, 4) ? RandomListPredicate(random) : RandomScalarPredicate(random);
   Both a = RandomFilter(random, depth - 1);
   if (kind == 3) return {"NOT (" + a.filter + ")", "(NOT " + a.sql + ")"};
+  if (kind == 8) {
+    const std::string is = OneIn(random, 2) ? " IS TRUE" : " IS NOT TRUE";
+    return {"(" + a.filter + ")" + is, "(" + a.sql + is + ")"};
+  }
   const Both b = RandomFilter(random, depth - 1);
   const std::string glue = kind < 6 ? " AND " : " OR ";
   return {"(" + a.filter + glue + b.filter + ")", "(" + a.sql + glue + b.sql + ")"};

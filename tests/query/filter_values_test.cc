@@ -61,6 +61,10 @@ TEST(FilterValues, MixedTypesUnderOnePath) {
                    {"v BETWEEN 'z' AND NULL", "NNNNFNNNNNN"},
                    {"v LIKE '5%'", "NNNNTNNNNNN"},
                    {"v NOT LIKE '%6'", "NNNNTNNNNNN"},
+                   {"(v = 5) IS TRUE", "FFTFFFFFFFF"},
+                   {"(v = 5) IS NOT TRUE", "TTFTTTTTTTT"},
+                   {"NOT (v = 5) IS TRUE AND v IS NOT NULL", "FFFTTTTTTTT"},
+                   {"(NOT v CONTAINS ANY (0, '')) IS TRUE", "FFFFFFFFFTF"},
                    {"v IS NULL", "TTFFFFFFFFF"},
                    {"v IS NOT NULL", "FFTTTTTTTTT"},
                    {"v CONTAINS 5", "NNNNNNNTNFN"},
@@ -145,6 +149,26 @@ TEST(FilterValues, LikeFindsTextInTheMiddleAndAtTheEnd) {
             {"v ILIKE 'gr_n'", "TFTFFFNN"},      {"v NOT ILIKE 'grün'", "FTFTTTNN"}, {"v ILIKE '𐐨X𐐀'", "FFFFFTNN"},
             {"v ILIKE '%本'", "FFFFTFNN"},       {"v ILIKE ''", "FFFFFFNN"},
         });
+}
+
+TEST(FilterValues, AnEscapeMakesWildcardsOrdinary) {
+  const std::unique_ptr<ColumnRows> rows(
+      MakeRows({R"({"s":"50%"})", R"({"s":"500"})", R"({"s":"a_b"})", R"({"s":"axb"})", R"({"s":"A_B!"})",
+                R"({"s":"!"})", R"({"s":"!!"})", R"({"s":5})"}));
+  Check(*rows, {
+                   {"s LIKE '50!%' ESCAPE '!'", "TFFFFFFN"},
+                   {"s LIKE '50%' ESCAPE '!'", "TTFFFFFN"},
+                   {"s LIKE '%!%' ESCAPE '!'", "TFFFFFFN"},
+                   {"s LIKE '%!' ESCAPE '!'", "FFFFTTTN"},  // at the end an escape is itself
+                   {"s LIKE '%!!%' ESCAPE '!'", "FFFFTTTN"},
+                   {"s LIKE '!!!!' ESCAPE '!'", "FFFFFFTN"},
+                   {"s LIKE 'a\\_b' ESCAPE '\\'", "FFTFFFFN"},
+                   {"s LIKE 'a\\_b'", "FFFFFFFN"},
+                   {"s ILIKE 'A!_b%' ESCAPE '!'", "FFTFTFFN"},
+                   {"s NOT LIKE '%!_%' ESCAPE '!'", "TTFTFTTN"},
+                   {"s LIKE '%!x%' ESCAPE '!'", "FFFTFFFN"},
+                   {"s LIKE '%_!_%' ESCAPE '!'", "FFTFTFFN"},
+               });
 }
 
 TEST(FilterValues, ILikeFoldsBothSides) {
@@ -313,6 +337,12 @@ TEST(FilterValues, TruthTables) {
                    {"NOT p = TRUE", "TTTFFFNNN"},
                    {"NOT (p = TRUE AND q = TRUE)", "TTTTFNTNN"},
                    {"NOT (p = TRUE OR q = TRUE)", "TFNFFFNFN"},
+                   {"(p = TRUE OR q = TRUE) IS TRUE", "FTFTTTFTF"},
+                   {"(p = TRUE OR q = TRUE) IS NOT TRUE", "TFTFFFTFT"},
+                   {"(NOT p = TRUE) IS TRUE", "TTTFFFFFF"},
+                   {"(p = TRUE) IS TRUE AND (q = TRUE) IS NOT TRUE", "FFFTFTFFF"},
+                   {"(p = TRUE) IS TRUE OR q = TRUE", "FTNTTTFTN"},
+                   {"(NULL) IS TRUE", "FFFFFFFFF"},
                    {"p = TRUE AND q = TRUE AND NULL", "FFFFNNFNN"},
                    {"p = TRUE OR q = TRUE OR NULL", "NTNTTTNTN"},
                });

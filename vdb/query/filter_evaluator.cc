@@ -224,6 +224,8 @@ Tri EvaluateNode(const FilterNode& node, const ParsedRecord& record) {
     }
     case FilterOp::kNot:
       return Negate(EvaluateNode(*node.children[0], record));
+    case FilterOp::kIsTrue:
+      return TriOf(EvaluateNode(*node.children[0], record) == Tri::kTrue);
     case FilterOp::kAnd:
     case FilterOp::kOr: {
       const bool conjunction = node.op == FilterOp::kAnd;
@@ -265,19 +267,24 @@ std::size_t CharacterBytes(char lead) {
 }  // namespace
 
 // Greedy with one point of return, the last %: linear for prefixes, at worst text times pattern.
-bool LikeMatches(std::string_view text, std::string_view pattern) {
+bool LikeMatches(std::string_view text, std::string_view pattern, char escape) {
   std::size_t t = 0;
   std::size_t p = 0;
   std::size_t after_percent = std::string_view::npos;
   std::size_t retry_from = 0;
   while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '%') {
+    // An escape stands before what means itself; the last character of a pattern escapes nothing.
+    const bool escaped = escape != '\0' && p + 1 < pattern.size() && pattern[p] == escape;
+    if (escaped && pattern[p + 1] == text[t]) {
+      ++t;
+      p += 2;
+    } else if (!escaped && p < pattern.size() && pattern[p] == '%') {
       after_percent = ++p;
       retry_from = t;
-    } else if (p < pattern.size() && pattern[p] == '_') {
+    } else if (!escaped && p < pattern.size() && pattern[p] == '_') {
       t = std::min(text.size(), t + CharacterBytes(text[t]));
       ++p;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
+    } else if (!escaped && p < pattern.size() && pattern[p] == text[t]) {
       ++t;
       ++p;
     } else if (after_percent != std::string_view::npos) {
@@ -311,10 +318,11 @@ Tri EvaluateScalar(const FilterNode& leaf, const ScalarRef& value) {
       if (value.kind != ScalarRef::Kind::kString || leaf.operands[0].value.type() != Value::Type::kString) {
         return Tri::kNull;
       }
-      if (leaf.op == FilterOp::kLike) return TriOf(LikeMatches(value.text, leaf.operands[0].value.string_value()));
+      if (leaf.op == FilterOp::kLike)
+        return TriOf(LikeMatches(value.text, leaf.operands[0].value.string_value(), leaf.escape));
       std::string folded;
       FoldCase(value.text, &folded);
-      return TriOf(LikeMatches(folded, leaf.folded));
+      return TriOf(LikeMatches(folded, leaf.folded, leaf.escape));
     }
     default:
       return EvaluateComparison(leaf.op, value, leaf.operands[0].value);

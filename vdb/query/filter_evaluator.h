@@ -49,7 +49,7 @@ Result<Tri> EvaluateFilter(const FilterNode& filter, const RecordText& record);
 Status VisitValues(const FieldPath& path, std::string_view payload, const std::function<void(const ScalarRef&)>& visit);
 
 // Whether text matches a LIKE pattern: % any text, _ one UTF-8 character.
-bool LikeMatches(std::string_view text, std::string_view pattern);
+bool LikeMatches(std::string_view text, std::string_view pattern, char escape = '\0');
 
 }  // namespace vdb
 

@@ -110,12 +110,12 @@ class Parser {
       if (!AtSymbol(")")) return Expected("AND, OR or ')'");
       VDB_RETURN_IF_ERROR(Advance());
       --depth_;
-      return inner;
+      return AtWord("IS") ? ParseIsTrue(std::move(inner)) : inner;
     }
-    for (const auto& [word, value] : {std::pair{"TRUE", Value(true)}, {"FALSE", Value(false)}, {"NULL", Value()}}) {
+    for (const std::string_view word : {"TRUE", "FALSE", "NULL"}) {
       if (!AtWord(word)) continue;
       VDB_RETURN_IF_ERROR(Advance());
-      return MakeConstant(value);
+      return MakeConstant(word == "NULL" ? Value() : Value(word == "TRUE"));
     }
     return ParsePredicate();
   }
@@ -231,7 +231,7 @@ class Parser {
       }
       operands.resize(1);
       VDB_RETURN_IF_ERROR(ParseValue(&operands[0]));
-      return MakeLeaf(op, std::move(path), std::move(operands));
+      return ParseEscape(op, std::move(path), std::move(operands));
     }
     VDB_RETURN_IF_ERROR(Advance());
     operands.resize(2);
@@ -240,6 +240,37 @@ class Parser {
     VDB_RETURN_IF_ERROR(Advance());
     VDB_RETURN_IF_ERROR(ParseValue(&operands[1]));
     return MakeLeaf(FilterOp::kBetween, std::move(path), std::move(operands));
+  }
+
+  // ESCAPE is no reserved word either. What it names may be no letter, which ILIKE would fold.
+  Result<FilterNodePtr> ParseEscape(FilterOp op, FieldPath path, std::vector<FilterOperand> operands) {
+    char escape = '\0';
+    if (AtWord("ESCAPE")) {
+      VDB_RETURN_IF_ERROR(Advance());
+      constexpr std::string_view kEscapes = "!\"#$&'()*+,-./:;<=>?@[\\]^`{|}~";
+      if (token_.kind != TokenKind::kString || token_.string.size() != 1 ||
+          kEscapes.find(token_.string[0]) == std::string_view::npos) {
+        return Expected("one character in single quotes after ESCAPE, such as '\\' or '!', no letter, digit, % or _");
+      }
+      escape = token_.string[0];
+      VDB_RETURN_IF_ERROR(Advance());
+    }
+    auto leaf = std::make_shared<FilterNode>(*MakeLeaf(op, std::move(path), std::move(operands)));
+    leaf->escape = escape;
+    return FilterNodePtr(std::move(leaf));
+  }
+
+  Result<FilterNodePtr> ParseIsTrue(FilterNodePtr inner) {
+    VDB_RETURN_IF_ERROR(Advance());
+    bool negated = false;
+    if (AtWord("NOT")) {
+      negated = true;
+      VDB_RETURN_IF_ERROR(Advance());
+    }
+    if (!AtWord("TRUE")) return Expected(negated ? "TRUE" : "TRUE or NOT TRUE after a condition's IS");
+    VDB_RETURN_IF_ERROR(Advance());
+    FilterNodePtr node = MakeIsTrue(std::move(inner));
+    return Checked(negated ? MakeNot(std::move(node)) : std::move(node));
   }
 
   Result<FilterNodePtr> ParseIs(FieldPath path) {

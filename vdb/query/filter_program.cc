@@ -19,6 +19,11 @@ void Negate(TriWord* word) {
   std::swap(word->is_true, word->is_false);
 }
 
+void NullToFalse(TriWord* word) {
+  word->is_false |= word->is_null;
+  word->is_null = 0;
+}
+
 // Kleene's AND. A bit that is unknown in one and not FALSE in the other stays unknown.
 void AndInto(TriWord* a, const TriWord& b) {
   const std::uint64_t both = a->is_true & b.is_true;
@@ -49,6 +54,7 @@ std::uint64_t LowBits(std::uint64_t count) {
 struct FilterProgram::Node {
   bool negated = false;
   bool disjunction = false;
+  bool definite = false;  // IS TRUE of its one child: FALSE where that is NULL
   Verdict constant = Verdict::kTrue;
   std::unique_ptr<FilterLeaf> leaf;
   std::unique_ptr<IdLeaf> id_leaf;
@@ -67,6 +73,10 @@ struct FilterProgram::Node {
       case FilterOp::kNot:
         node = Make(*filter.children[0], index);
         node->negated = !node->negated;
+        break;
+      case FilterOp::kIsTrue:
+        node->definite = true;
+        node->children.push_back(Make(*filter.children[0], index));
         break;
       case FilterOp::kAnd:
       case FilterOp::kOr:
@@ -128,6 +138,7 @@ struct FilterProgram::Node {
         decided &= (*out)[w].is_false == LowBits(end - first - std::uint64_t{w} * 64);
       }
     }
+    if (definite) std::for_each_n(out->begin(), words, [](TriWord& word) { NullToFalse(&word); });
     if (disjunction == negated) return;
     for (unsigned w = 0; w < words; ++w) Negate(&(*out)[w]);
   }
@@ -141,6 +152,7 @@ struct FilterProgram::Node {
       result = AndOf(result, disjunction ? NotOf(verdict) : verdict);
       if (result == Verdict::kFalse) break;
     }
+    if (definite && result == Verdict::kNull) result = Verdict::kFalse;
     return disjunction == negated ? result : NotOf(result);
   }
 

@@ -85,6 +85,12 @@ std::string_view ComparisonText(FilterOp op) {
   return kTexts[static_cast<std::size_t>(op) - static_cast<std::size_t>(FilterOp::kEq)];
 }
 
+std::string EscapeText(const FilterNode& node) {
+  if (node.escape == '\0') return "";
+  return StrCat(" ESCAPE ", Value(std::string(1, node.escape)).ToString());
+}
+
+// Of a node that needs no parentheses around it.
 std::string LeafText(const FilterNode& node, bool negated) {
   const std::string_view no = negated ? "NOT " : "";
   const std::string& path = node.path.text;
@@ -94,9 +100,9 @@ std::string LeafText(const FilterNode& node, bool negated) {
     case FilterOp::kBetween:
       return StrCat(path, " ", no, "BETWEEN ", OperandText(node.operands[0]), " AND ", OperandText(node.operands[1]));
     case FilterOp::kLike:
-      return StrCat(path, " ", no, "LIKE ", OperandText(node.operands[0]));
+      return StrCat(path, " ", no, "LIKE ", OperandText(node.operands[0]), EscapeText(node));
     case FilterOp::kILike:
-      return StrCat(path, " ", no, "ILIKE ", OperandText(node.operands[0]));
+      return StrCat(path, " ", no, "ILIKE ", OperandText(node.operands[0]), EscapeText(node));
     case FilterOp::kContainsAny:
       if (node.operands.size() == 1 && !node.operands[0].is_list)
         return StrCat(path, " ", no, "CONTAINS ", OperandText(node.operands[0]));
@@ -105,6 +111,8 @@ std::string LeafText(const FilterNode& node, bool negated) {
       return StrCat(path, " ", no, "CONTAINS ALL ", ListText(node.operands));
     case FilterOp::kIsNull:
       return StrCat(path, " IS ", no, "NULL");
+    case FilterOp::kIsTrue:
+      return StrCat("(", FilterText(*node.children[0]), ") IS ", no, "TRUE");
     case FilterOp::kConstant:
       return StrCat(no, node.operands[0].value.ToString());
     default:
@@ -213,6 +221,16 @@ FilterNodePtr MakeNot(FilterNodePtr child) {
   node->op = FilterOp::kNot;
   const bool parentheses = child->op == FilterOp::kAnd || child->op == FilterOp::kOr;
   node->depth = child->depth + (parentheses ? 1 : 0);
+  node->size = child->size;
+  node->children.push_back(std::move(child));
+  return CheckLimits(std::move(node));
+}
+
+FilterNodePtr MakeIsTrue(FilterNodePtr child) {
+  if (child->op == FilterOp::kError || child->op == FilterOp::kIsTrue) return child;
+  auto node = std::make_shared<FilterNode>();
+  node->op = FilterOp::kIsTrue;
+  node->depth = child->depth + 1;
   node->size = child->size;
   node->children.push_back(std::move(child));
   return CheckLimits(std::move(node));

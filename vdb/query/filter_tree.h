@@ -23,6 +23,7 @@ enum class FilterOp : std::uint8_t {
   kAnd,
   kOr,
   kNot,
+  kIsTrue,  // of its child: FALSE where that is NULL
   kEq,
   kNe,
   kLt,
@@ -72,6 +73,7 @@ struct FilterNode {
   std::uint64_t size = 1;   // predicates below it, counted once per use
   Status status;            // kError
   std::string folded;       // kILike, once bound: the pattern, case folded
+  char escape = '\0';       // kLike, kILike: the character of ESCAPE, if any
 };
 using FilterNodePtr = std::shared_ptr<const FilterNode>;
 
@@ -81,6 +83,7 @@ FilterNodePtr MakeLeaf(FilterOp op, FieldPath path, std::vector<FilterOperand> o
 FilterNodePtr MakeAnd(std::vector<FilterNodePtr> children);  // nested ANDs are merged; none: TRUE
 FilterNodePtr MakeOr(std::vector<FilterNodePtr> children);   // likewise; none: FALSE
 FilterNodePtr MakeNot(FilterNodePtr child);                  // a double NOT goes away
+FilterNodePtr MakeIsTrue(FilterNodePtr child);
 FilterNodePtr MakeError(Status status);
 
 // Parseable text of a tree.
