@@ -15,6 +15,15 @@ settings.register_profile("vdbx", database=None, print_blob=True)
 settings.load_profile("vdbx")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="random comparisons at full length: minutes, not seconds")
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--full"))
+
+
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[vdbx.Database]:
     with vdbx.open(tmp_path / "test.vdb", sync=False) as database:
