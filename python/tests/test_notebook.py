@@ -15,6 +15,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.mark.filterwarnings("default")
 def test_the_tour(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    # streamlit, used by other tests, chooses a backend without pictures for the whole process and its children.
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
     notebook = nbformat.read(EXAMPLES / "tour.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells)  # kept without what one run showed
