@@ -94,9 +94,10 @@ class Collection {
   Result<std::uint64_t> DeleteWhere(const Filter& filter, std::span<const Value> bind = {},
                                     const WriteOptions& options = {});
 
-  // Changes payloads and keeps the vectors. Atomic, also beside other writers of the same records; ids that do not
-  // exist are passed over. Returns how many records were written. InvalidArgument: a payload, an id, more than
-  // kMaxBatchBytes of records in all.
+  // Changes payloads and keeps the vectors. A merged payload is written anew: numbers beyond 64 bits become doubles,
+  // and 1.10 is 1.1. Atomic, also beside other writers of the same records; ids that do not exist are passed over.
+  // Returns how many records were written. InvalidArgument: a payload, an id, more than kMaxBatchBytes of records in
+  // all.
   Result<std::uint64_t> Update(std::span<const PayloadUpdate> updates, const UpdateOptions& options = {});
   // The same change for every record that matches when the update takes its place among the writes.
   Result<std::uint64_t> UpdateWhere(const Filter& filter, std::string_view payload, std::span<const Value> bind = {},

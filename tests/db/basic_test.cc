@@ -299,6 +299,7 @@ TEST_F(Basic, ATimeoutEndsASearchAndALongerOneDoesNot) {
   EXPECT_EQ(c().Search({.vector = v, .exact = true, .timeout = std::chrono::microseconds(1)}).status().code(),
             StatusCode::kDeadlineExceeded);
   EXPECT_EQ(c().Search({.vector = v, .timeout = std::chrono::hours(1)}).value().hits.size(), 10U);
+  EXPECT_EQ(c().Search({.vector = v, .timeout = std::chrono::microseconds::max()}).value().hits.size(), 10U);
   EXPECT_EQ(c().Search({.vector = v, .timeout = std::chrono::microseconds(-1)}).status().code(),
             StatusCode::kInvalidArgument);
 }

@@ -115,6 +115,20 @@ TEST_F(Checkpoint, LeavesWhatIsThereAlone) {
   EXPECT_FALSE(std::filesystem::exists(folder_.Path("no")));
 }
 
+TEST_F(Checkpoint, TakesOnlyWhatIsItsOwnAndLivesWithLostFiles) {
+  Put(0, 300);
+  ASSERT_EQ(collection_.Publish(), OkStatus());
+  std::filesystem::create_directories(folder_.Path("copy.unfinished/precious"));
+  ASSERT_EQ(database_.Checkpoint(folder_.Path("copy") + "/"), OkStatus());
+  EXPECT_TRUE(std::filesystem::exists(folder_.Path("copy.unfinished/precious")));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.Path("db/index"))) {
+    if (entry.path().filename().string().starts_with("columns")) std::filesystem::remove(entry.path());
+  }
+  ASSERT_EQ(database_.Checkpoint(folder_.Path("second")), OkStatus());
+  Database copy = Database::Open(folder_.Path("second")).value();
+  EXPECT_EQ(copy.OpenCollection("c").value().Count().value(), 300U);
+}
+
 TEST_F(Checkpoint, EventsTellWhatHappened) {
   Put(0, 300);
   ASSERT_EQ(collection_.Publish(), OkStatus());

@@ -5,11 +5,13 @@
 #include <unistd.h>
 #include <vdb/vdb.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "tests/db/temp_folder.h"
 
@@ -78,6 +80,22 @@ TEST_F(OpenTest, TwiceLeadsToTheSameDatabaseAndTheLastCloseCloses) {
   EXPECT_EQ(same.Count().status().code(), StatusCode::kFailedPrecondition);
   Database third = Database::Open(Path()).value();
   EXPECT_EQ(third.OpenCollection("c").value().Count().value(), 2U);
+}
+
+TEST_F(OpenTest, OpeningBesideClosingNeverFails) {
+  { Database made = Database::Open(Path()).value(); }
+  std::vector<std::thread> users;
+  std::atomic<int> failures{0};
+  for (int t = 0; t < 4; ++t) {
+    users.emplace_back([&] {
+      for (int i = 0; i < 15; ++i) {
+        Result<Database> database = Database::Open(Path());
+        if (!database.ok() || !database->ListCollections().ok() || !database->Close().ok()) ++failures;
+      }
+    });
+  }
+  for (std::thread& user : users) user.join();
+  EXPECT_EQ(failures, 0);
 }
 
 TEST_F(OpenTest, ALinkToTheFolderIsTheSameDatabase) {

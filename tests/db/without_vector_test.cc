@@ -213,7 +213,7 @@ TEST_F(WithoutVector, WritersThatRaceForTheDimensionAgree) {
 
 TEST_F(WithoutVector, AnotherFirstVectorMayComeBetweenCheckAndWrite) {
   std::atomic<bool> came{false};
-  SyncPoints::Set("dimension.before_fix", [&] {
+  SyncPoints::Set("commit.before_gate", [&] {
     if (!came.exchange(true)) {
       EXPECT_EQ(Put("first", {1, 2, 3}), OkStatus());
     }
@@ -222,6 +222,60 @@ TEST_F(WithoutVector, AnotherFirstVectorMayComeBetweenCheckAndWrite) {
   SyncPoints::Clear();
   EXPECT_EQ(Found({1, 2, 3}), Ids{"first"});
   EXPECT_EQ(c().Verify(), OkStatus());
+}
+
+TEST_F(WithoutVector, SlotsWithoutARowArePublishedAfterReopening) {
+  for (const bool with_one : {false, true}) {
+    const std::string name = with_one ? "one" : "none";
+    {
+      Collection collection = database_->CreateCollection(name, {.dim = 1'536}).value();
+      if (with_one) {
+        const std::vector<float> v(1'536, 1.0F);
+        ASSERT_EQ(collection.Upsert({.id = "v", .vector = v}), OkStatus());
+      }
+      std::vector<std::string> ids;
+      for (int i = 0; i < 1'500; ++i) ids.push_back(std::to_string(i));
+      std::vector<RecordView> records;
+      for (const std::string& id : ids) records.push_back({.id = id, .without_vector = true});
+      ASSERT_EQ(collection.Upsert(records), OkStatus());
+    }
+    Reopen();
+    Collection collection = database_->OpenCollection(name).value();
+    ASSERT_EQ(collection.Publish(), OkStatus());
+    Reopen();
+    collection = database_->OpenCollection(name).value();
+    EXPECT_EQ(collection.Stats().value().damage, "");
+    EXPECT_EQ(collection.Stats().value().published, with_one ? 1'501U : 1'500U);
+    EXPECT_EQ(collection.Verify(), OkStatus());
+  }
+}
+
+TEST_F(WithoutVector, AFirstVectorAfterManyWithoutCanBePublished) {
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(PutBare(std::to_string(i)), OkStatus());
+  ASSERT_EQ(Put("v", std::vector<float>(1'536, 1.0F)), OkStatus());
+  ASSERT_EQ(c().Publish(), OkStatus());
+  Reopen();
+  EXPECT_EQ(c().Stats().value().damage, "");
+  EXPECT_EQ(Found(std::vector<float>(1'536, 1.0F)), Ids{"v"});
+}
+
+// The generation that a load builds may bring another dimension than the writer that waits for it wanted.
+TEST_F(WithoutVector, AWriterThatWaitsForALoadIsCheckedAgain) {
+  BulkLoader loader = BulkLoader::Begin(&*database_, "c", BulkMode::kReplace, {}).value();
+  const std::vector<float> two = {1, 2};
+  ASSERT_EQ(loader.Add(std::vector<RecordView>{{.id = "two", .vector = two}}), OkStatus());
+  std::atomic<bool> at_gate{false};
+  SyncPoints::Set("commit.before_gate", [&] { at_gate = true; });
+  Status written;
+  std::thread writer([&] { written = Put("three", {1, 2, 3}); });
+  while (!at_gate) std::this_thread::yield();
+  ASSERT_TRUE(loader.Finish().ok());
+  writer.join();
+  SyncPoints::Clear();
+  EXPECT_EQ(written.code(), StatusCode::kInvalidArgument) << written;
+  EXPECT_EQ(Found({1, 2}), Ids{"two"});
+  Reopen();
+  EXPECT_EQ(Found({1, 2}), Ids{"two"});
 }
 
 TEST_F(WithoutVector, ABulkLoadTakesBoth) {

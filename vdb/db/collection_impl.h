@@ -39,6 +39,9 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
  public:
   CollectionImpl(DatabaseImpl* database, const storage::CollectionSchema& schema);
 
+  // Files of up to so many bytes of vectors are verified before the first answer, larger ones behind it. For tests.
+  static void SetVerifyAtOpenBytes(std::uint64_t bytes);
+
   // Loads the collection from published files and store. Call once, before anything else.
   Status Load();
 
@@ -145,7 +148,15 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status LoadPublished(Generation* generation, const storage::PublishedFiles& files, std::uint32_t slots);
   // Without rows, for a generation of so many slots.
   Result<std::unique_ptr<VectorFile>> MakeVectors(const std::string& directory, std::uint32_t slots) const;
-  void VerifyVectors(Generation* generation, std::uint32_t rows);
+  // Behind the first answers: links into memory, then rows, against their checksums; what is damaged is made anew.
+  void VerifyPublished(std::shared_ptr<Generation> generation, std::uint32_t rows);
+  // Links that are walked in their file are read into memory; DataLoss if they are damaged.
+  Status LoadLinks(Generation* generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(link_mutex_);
+  // Gives up a graph whose links are damaged; the rows are linked anew. Returns the generation that has the new one,
+  // null if the damaged one is not in use any more.
+  Result<std::shared_ptr<Generation>> ReplaceGraph(const Graph* damaged);
+  // Leader: `renewed`, made by Renew, takes the writer generation's place. Throws std::bad_alloc, nothing changed then.
+  void TakePlace(std::shared_ptr<Generation> renewed);
   // Rows of slots [first, end) of the vector file, from the store.
   Status ReplayVectors(Generation* generation, std::uint32_t first, std::uint32_t end) const;
 

@@ -30,7 +30,8 @@ constexpr std::uint32_t kQuietTicksToPublish = 30;
 bool CollectionImpl::WantsGraph(const Generation& generation) const {
   if (generation.graph->linked() > 0) return true;
   const std::uint64_t live = generation.live.load(std::memory_order_relaxed);
-  const std::uint64_t with_vector = live - std::min(live, generation.fields->without_vector().count());
+  const std::uint64_t with_vector =
+      live - std::min(live, generation.LiveWithoutVector(generation.LoadClock().committed));
   return with_vector * VectorFile::StrideFor(dim()) * sizeof(float) >= kMinGraphBytes;
 }
 
@@ -38,6 +39,7 @@ bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows
   MutexLock lock(&link_mutex_);
   if (PinView()->generation.get() != generation) return false;  // replaced meanwhile
   if (!WantsGraph(*generation)) return false;
+  if (!LoadLinks(generation).ok()) return false;  // whoever verifies the files replaces the graph
   const std::uint32_t committed = generation->LoadClock().committed;
   const std::uint32_t linked = generation->graph->linked();
   if (committed - linked < std::max(1U, min_rows)) return false;
@@ -219,6 +221,19 @@ Status CollectionImpl::CheckEpochs() const {
                                        "worked; close the database and open it again. Nothing was changed"));
 }
 
+void CollectionImpl::TakePlace(std::shared_ptr<Generation> renewed) {
+  auto view = std::make_shared<const View>(renewed);
+  MutexLock lock(&view_mutex_);
+  old_views_.reserve(old_views_.size() + 1);
+  // From here on nothing can fail. Readers of the old count hold on to records of the new one: the purge, which now
+  // begins anew, waits for them.
+  old_views_.push_back({view_, SteadyTime::Now()});
+  purge_epoch_ = 0;
+  view_ = std::move(view);
+  writer_generation_->HandOver(renewed);
+  writer_generation_ = std::move(renewed);
+}
+
 Status CollectionImpl::RenewEpochs() {
   SyncPoints::Reached("epochs.before_renewal");
   MutexLock publishing(&publish_mutex_);
@@ -227,17 +242,7 @@ Status CollectionImpl::RenewEpochs() {
     VDB_RETURN_IF_ERROR(CheckUsable());
     if (!EpochsAreDue(*writer_generation_)) return OkStatus();
     try {
-      std::shared_ptr<Generation> renewed = writer_generation_->Renew();
-      auto view = std::make_shared<const View>(renewed);
-      MutexLock lock(&view_mutex_);
-      old_views_.reserve(old_views_.size() + 1);
-      // From here on nothing can fail. Readers of the old count hold on to records of the new one: the purge, which now
-      // begins anew, waits for them.
-      old_views_.push_back({view_, SteadyTime::Now()});
-      purge_epoch_ = 0;
-      view_ = std::move(view);
-      writer_generation_->HandOver(renewed);
-      writer_generation_ = std::move(renewed);
+      TakePlace(writer_generation_->Renew());
     } catch (const std::bad_alloc&) {
       return ResourceExhaustedError("out of memory while commits were to be counted anew; nothing was changed");
     }

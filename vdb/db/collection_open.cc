@@ -108,6 +108,11 @@ Status CollectionImpl::Load() {
         // Derived files cost time, never data: everything comes from the store.
         RecordDamage(usable.message());
         files.reset();
+        if (database_.CheckWritable().ok()) {
+          storage::StoreBatch batch;
+          batch.DeletePublished(key);
+          static_cast<void>(database_.store().Write(&batch, false));  // else the next open finds them damaged again
+        }
         generation = std::make_shared<Generation>(key, directory);
       }
     }
@@ -125,7 +130,7 @@ Status CollectionImpl::Load() {
     SwapView(generation);
     if (generation->verifying.load(std::memory_order_relaxed)) {
       database_.pool().Post(
-          [self = shared_from_this(), generation, rows = replay_from] { self->VerifyVectors(generation.get(), rows); });
+          [self = shared_from_this(), generation, rows = replay_from] { self->VerifyPublished(generation, rows); });
     }
     if (WantsGraph(*generation)) ScheduleBackground(true);
   } catch (const std::bad_alloc&) {
@@ -188,7 +193,10 @@ Status CollectionImpl::ReplayVectors(Generation* generation, std::uint32_t first
       if (generation->deaths.IsDead(expected) || generation->fields->without_vector().Test(expected)) continue;
       return DataLossError(StrCat("the store has no vector of slot ", expected, ", only its record"));
     }
-    if (!entry) return rows.Flush();
+    if (!entry) {
+      VDB_RETURN_IF_ERROR(rows.Flush());
+      return generation->vectors->ReserveFor(end, dim());  // slots at the end may have no row
+    }
     ++expected;
     if (entry->vector.size() != dim()) {
       return DataLossError(StrCat("the store's vector of slot ", entry->slot, " has ", entry->vector.size(),

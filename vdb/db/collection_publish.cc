@@ -1,6 +1,7 @@
 // CollectionImpl: publishing the derived files, and using them at open.
 
 #include <algorithm>
+#include <atomic>
 #include <new>
 
 #include "vdb/db/collection_impl.h"
@@ -18,7 +19,7 @@ namespace {
 constexpr std::uint64_t kPublishMinChanges = 20'000;
 constexpr std::uint64_t kPublishMinQuietChanges = 2'000;
 // Files up to this size are verified before the first answer, larger ones behind it.
-constexpr std::uint64_t kVerifyAtOpenBytes = std::uint64_t{64} << 20;
+std::atomic<std::uint64_t> verify_at_open_bytes{std::uint64_t{64} << 20};
 // Room that a publication leaves on the disk.
 constexpr std::uint64_t kPublishFreeBytes = std::uint64_t{256} << 20;
 
@@ -91,6 +92,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   {
     // The only moment for which linking waits. Links first: they never reach beyond a clock loaded later.
     MutexLock lock(&link_mutex_);
+    VDB_RETURN_IF_ERROR(LoadLinks(generation));
     links = CopyLinks(*generation->graph);
     stamped = generation->LoadStampedClock();
   }
@@ -156,7 +158,9 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
         StrCat("published files are of commit ", files.commit_seq, ", the store is at ", database_.commit_seq()));
   }
   const LinkFileStamp stamp{.m = fixed_options_.m, .slots = files.slots, .commit_seq = files.commit_seq};
-  VDB_ASSIGN_OR_RETURN(LoadedLinks links, LoadLinkFile(StrCat(generation->directory, "/", files.links), stamp));
+  LoadedLinks links;
+  VDB_ASSIGN_OR_RETURN(generation->links,
+                       PublishedLinks::Open(StrCat(generation->directory, "/", files.links), stamp, &links));
   VDB_ASSIGN_OR_RETURN(generation->fields, FieldIndex::Load(StrCat(generation->directory, "/", files.columns),
                                                             files.slots, files.commit_seq));
   const std::string vectors = StrCat(generation->directory, "/vectors");
@@ -166,7 +170,8 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
   } else {
     VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Open(vectors, dim(), files.slots, files.vector_checksums));
   }
-  if (generation->vectors->file_bytes() <= kVerifyAtOpenBytes) {
+  if (generation->vectors->file_bytes() <= verify_at_open_bytes.load(std::memory_order_relaxed)) {
+    VDB_RETURN_IF_ERROR(generation->links->LoadLevel0(links.graph.get()));
     VDB_RETURN_IF_ERROR(generation->vectors->Verify(files.slots));
   } else {
     generation->verifying.store(true, std::memory_order_release);
@@ -194,16 +199,63 @@ void CollectionImpl::RecordDamage(const std::string& damage) {
   counters_.damage = damage;
 }
 
-void CollectionImpl::VerifyVectors(Generation* generation, std::uint32_t rows) {
+void CollectionImpl::SetVerifyAtOpenBytes(std::uint64_t bytes) {
+  verify_at_open_bytes.store(bytes, std::memory_order_relaxed);
+}
+
+Status CollectionImpl::LoadLinks(Generation* generation) {
+  if (!generation->graph->is_borrowed()) return OkStatus();
+  return generation->links->LoadLevel0(generation->graph.get());
+}
+
+Result<std::shared_ptr<Generation>> CollectionImpl::ReplaceGraph(const Graph* damaged) {
+  MutexLock publishing(&publish_mutex_);
+  MutexLock linking(&link_mutex_);
+  std::shared_ptr<Generation> replaced;
+  VDB_RETURN_IF_ERROR(database_.RunExclusive([&]() -> Status {
+    VDB_RETURN_IF_ERROR(CheckUsable());
+    if (writer_generation_->graph.get() != damaged) return OkStatus();  // given up with its generation
+    try {
+      replaced = writer_generation_->Renew();
+      replaced->graph = std::make_shared<Graph>(fixed_options_.m);
+      replaced->links = nullptr;
+      replaced->verifying.store(true, std::memory_order_release);
+      TakePlace(replaced);
+    } catch (const std::bad_alloc&) {
+      return ResourceExhaustedError("out of memory while a damaged graph was to be replaced");
+    }
+    return OkStatus();
+  }));
+  return replaced;
+}
+
+void CollectionImpl::VerifyPublished(std::shared_ptr<Generation> generation, std::uint32_t rows) {
   const DatabaseImpl::Operation operation(&database_);
   if (!operation.status().ok()) return;
-  if (const Status status = generation->vectors->Verify(rows); !status.ok()) {
-    RecordDamage(StrCat(status.message(), "; its rows were written anew from the store"));
-    // Rows that readers look at meanwhile are damaged ones, and no answer is called exact until all are mended. If the
-    // store cannot be read either, it stays so.
-    if (!ReplayVectors(generation, 0, rows).ok()) return;
+  SyncPoints::Reached("verify.before_links");
+  try {
+    Status links;
+    {
+      MutexLock linking(&link_mutex_);
+      links = LoadLinks(generation.get());
+    }
+    if (!links.ok()) {
+      RecordDamage(StrCat(links.message(), "; the graph is linked anew"));
+      Result<std::shared_ptr<Generation>> replaced = ReplaceGraph(generation->graph.get());
+      if (!replaced.ok() || *replaced == nullptr) return;  // answers go on, and none is called exact
+      generation = *std::move(replaced);
+    }
+    if (const Status status = generation->vectors->Verify(rows); !status.ok()) {
+      RecordDamage(StrCat(status.message(), "; its rows were written anew from the store"));
+      // Rows that readers look at meanwhile are damaged ones, and no answer is called exact until all are mended. If
+      // the store cannot be read either, it stays so.
+      if (!ReplayVectors(generation.get(), 0, rows).ok()) return;
+    }
+  } catch (const std::bad_alloc&) {
+    return;  // the same
   }
   generation->verifying.store(false, std::memory_order_release);
+  ScheduleBackground(true);
 }
 
 }  // namespace vdb

@@ -98,12 +98,14 @@ std::vector<std::shared_ptr<ScanLease>> CollectionImpl::Scans() const {
 
 void CollectionImpl::EndOldScans() {
   std::shared_ptr<const View> current;
+  bool for_purge = false;
   {
     MutexLock lock(&view_mutex_);
-    if (purge_epoch_ == 0) return;  // nobody waits for them
     current = view_;
+    // Where no purge waits, a scan is only in the way of a generation that was replaced.
+    for_purge = purge_epoch_ != 0;
   }
-  for (const std::shared_ptr<ScanLease>& scan : Scans()) scan->EndIfOld(current);
+  for (const std::shared_ptr<ScanLease>& scan : Scans()) scan->EndIfOld(current, for_purge);
 }
 
 std::uint64_t CollectionImpl::OldestViewSeconds() const {

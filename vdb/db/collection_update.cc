@@ -143,6 +143,7 @@ Status CollectionImpl::SetDocument(std::string_view json) {
   return database_.RunExclusive([&]() -> Status {
     VDB_RETURN_IF_ERROR(CheckUsable());
     VDB_RETURN_IF_ERROR(database_.CheckWritable());
+    VDB_RETURN_IF_ERROR(database_.CheckSpace());
     return database_.CommitDocument(id_, json.empty() ? "{}" : json);
   });
 }

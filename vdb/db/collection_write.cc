@@ -46,8 +46,11 @@ Status CollectionImpl::FixDimension(std::size_t dim) {
       return InvalidArgumentError(
           StrCat("vector has ", dim, " components; this collection stores ", this->dim(), " since its first vector"));
     }
+    VDB_RETURN_IF_ERROR(database_.CheckSpace());
+    VectorFile* vectors = writer_generation_->vectors.get();
+    VDB_RETURN_IF_ERROR(vectors->ReserveFor(writer_generation_->next_slot, dim));
     VDB_RETURN_IF_ERROR(database_.CommitDimension(*this, static_cast<std::uint32_t>(dim)));
-    writer_generation_->vectors->FixDimension(dim);
+    vectors->FixDimension(dim);
     dim_.store(dim, std::memory_order_release);
     return OkStatus();
   });

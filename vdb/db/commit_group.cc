@@ -120,6 +120,10 @@ Status CommitGroup::Prepare(CommitRequest* request) {
   for (const Mutation& mutation : request->mutations) {
     VDB_RETURN_IF_ERROR(mutation.collection->CheckUsable());
     VDB_RETURN_IF_ERROR(mutation.collection->CheckEpochs());
+    const std::size_t dim = mutation.collection->writer_generation()->vectors->dim();
+    if (mutation.is_delete || mutation.without_vector || mutation.vector.size() == dim) continue;
+    return InvalidArgumentError(StrCat("record '", mutation.id, "': vector has ", mutation.vector.size(),
+                                       " components; this collection stores ", dim));
   }
   VDB_RETURN_IF_ERROR(WriteRows(request));
   return ResolveAndStage(request);

@@ -45,7 +45,10 @@ Result<std::shared_ptr<CollectionImpl>> DatabaseImpl::OpenCollection(std::string
   }
   auto collection = std::make_shared<CollectionImpl>(this, schema);
   // In the queue, so that no commit changes the store between counters and rows.
-  VDB_RETURN_IF_ERROR(RunExclusive([&] { return collection->Load(); }));
+  VDB_RETURN_IF_ERROR(RunExclusive([&]() -> Status {
+    VDB_RETURN_IF_ERROR(SchemaOf(*collection).status());  // it may have been dropped meanwhile
+    return collection->Load();
+  }));
   MutexLock lock(&catalog_mutex_);
   const auto found = collections_.find(name);
   if (found == collections_.end() || found->second.schema.id != schema.id) {

@@ -1,5 +1,7 @@
 // DatabaseImpl: a copy of the whole database, taken while it is in use.
 
+#include <unistd.h>
+
 #include <deque>
 #include <filesystem>
 #include <optional>
@@ -24,6 +26,16 @@ Status CopyDurably(const std::string& from, const std::string& to) {
   return file.Sync();
 }
 
+// A new folder beside the one that is wanted, which nobody else has.
+Result<std::string> MakeUniqueFolder(const std::string& folder) {
+  for (int i = 0;; ++i) {
+    std::string path = StrCat(folder, ".unfinished-", ::getpid(), "-", i);
+    std::error_code error;
+    if (std::filesystem::create_directory(path, error)) return path;
+    if (error) return SystemError("cannot make", path, error.value());
+  }
+}
+
 // Links and columns are never written again: a hard link does where the file system is the same.
 Status LinkOrCopy(const std::string& from, const std::string& to) {
   return LinkFile(from, to).ok() ? OkStatus() : CopyDurably(from, to);
@@ -43,9 +55,10 @@ Status CopyGeneration(const std::string& from, const std::string& to, const stor
 
 // Publications pause, so that the catalog in the copy names files that are there; writes wait only while the store is
 // copied. Which mutexes are taken is known at run time only.
-Status DatabaseImpl::Checkpoint(const std::string& folder) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+Status DatabaseImpl::Checkpoint(const std::string& given) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   VDB_RETURN_IF_ERROR(CheckUsable());
   VDB_RETURN_IF_ERROR(CheckWritable());
+  const std::string folder = given.substr(0, given.find_last_not_of('/') + 1);
   if (PathExists(folder)) return AlreadyExistsError(StrCat(folder, " exists; wanted the name of a new folder"));
   MutexLock loading(&load_mutex_);  // no collection is loaded or unloaded meanwhile
   const std::vector<std::shared_ptr<CollectionImpl>> loaded = LoadedCollections();
@@ -55,16 +68,14 @@ Status DatabaseImpl::Checkpoint(const std::string& folder) ABSL_NO_THREAD_SAFETY
     paused.emplace_back(collection->publish_mutex());
     views.push_back(collection->PinView());
   }
-  const std::string building = folder + ".unfinished";
-  Status status = RemoveTree(building);
-  if (status.ok()) status = WriteCheckpoint(building);
+  VDB_ASSIGN_OR_RETURN(const std::string building, MakeUniqueFolder(folder));
+  Status status = WriteCheckpoint(building);
   if (status.ok()) status = RenameDurably(building, folder);
   if (!status.ok()) static_cast<void>(RemoveTree(building));
   return status;
 }
 
 Status DatabaseImpl::WriteCheckpoint(const std::string& folder) {
-  VDB_RETURN_IF_ERROR(MakeDirectory(folder));
   std::vector<std::pair<storage::GenerationKey, storage::PublishedFiles>> published;
   std::uint64_t commit_seq = 0;
   VDB_RETURN_IF_ERROR(RunExclusive([&]() -> Status {
@@ -85,9 +96,9 @@ Status DatabaseImpl::WriteCheckpoint(const std::string& folder) {
     const std::string to = StrCat(folder, "/index", from.substr(from.rfind('/')));
     const Status copied = CopyGeneration(from, to, files);
     if (copied.ok()) continue;
-    // Dropped meanwhile, and it was not loaded: the copy makes the files anew from its store.
-    if (!PathExists(from)) continue;
-    return copied;
+    // Dropped meanwhile, or lost before: the copy makes the files anew from its store.
+    if (copied.code() != StatusCode::kNotFound && PathExists(from)) return copied;
+    VDB_RETURN_IF_ERROR(RemoveTree(to));
   }
   VDB_ASSIGN_OR_RETURN(storage::Watermark watermark, storage::Watermark::Open(StrCat(folder, "/WATERMARK")));
   VDB_RETURN_IF_ERROR(watermark.Advance(commit_seq));

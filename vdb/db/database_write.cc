@@ -4,6 +4,7 @@
 
 #include <map>
 #include <mutex>
+#include <new>
 #include <set>
 #include <shared_mutex>
 #include <vector>
@@ -46,15 +47,26 @@ void DatabaseImpl::BecomeReadOnly(const Status& cause) {
 }
 
 void DatabaseImpl::ProcessGroup(std::span<CommitRequest* const> requests) {
+  // Nothing may leave this function but by returning: the queue would stand still.
   if (requests.front()->exclusive) {
-    requests.front()->status = requests.front()->exclusive();
+    try {
+      requests.front()->status = requests.front()->exclusive();
+    } catch (const std::bad_alloc&) {
+      requests.front()->status = ResourceExhaustedError("out of memory; nothing was changed");
+    }
     return;
   }
-  CommitGroup(this, requests).Process();
+  try {
+    CommitGroup(this, requests).Process();
+  } catch (const std::bad_alloc&) {
+    // Slots are assigned that no commit has: the next open begins anew from the store.
+    const Status cause = ResourceExhaustedError("out of memory while a group of writes was put together");
+    BecomeReadOnly(cause);
+    for (CommitRequest* request : requests) request->status = cause;
+  }
 }
 
 Status DatabaseImpl::FixDimensions(const CommitRequest& request) {
-  SyncPoints::Reached("dimension.before_fix");
   std::map<CollectionImpl*, std::size_t> wanted;
   for (const Mutation& mutation : request.mutations) {
     if (mutation.is_delete || mutation.without_vector) continue;
@@ -69,7 +81,7 @@ Status DatabaseImpl::FixDimensions(const CommitRequest& request) {
     return InvalidArgumentError(StrCat("record '", mutation.id, "': vector has ", mutation.vector.size(),
                                        " components, an earlier one of this write ", found->second));
   }
-  // Before the write itself: a crash between leaves an empty collection that knows its dimension.
+  // Before the write itself: a crash between leaves a collection without vectors that knows its dimension.
   for (const auto& [collection, dim] : wanted) VDB_RETURN_IF_ERROR(collection->FixDimension(dim));
   return OkStatus();
 }
@@ -77,7 +89,7 @@ Status DatabaseImpl::FixDimensions(const CommitRequest& request) {
 Status DatabaseImpl::Commit(CommitRequest* request) {
   VDB_RETURN_IF_ERROR(CheckUsable());
   VDB_RETURN_IF_ERROR(CheckWritable());
-  VDB_RETURN_IF_ERROR(FixDimensions(*request));
+  SyncPoints::Reached("commit.before_gate");
   {
     // Collections whose next generation is being built make their writers wait here, not in the queue.
     std::set<CollectionImpl*> collections;
@@ -86,6 +98,8 @@ Status DatabaseImpl::Commit(CommitRequest* request) {
     std::vector<std::shared_lock<std::shared_mutex>> writing;
     writing.reserve(collections.size());
     for (CollectionImpl* collection : collections) writing.emplace_back(collection->write_gate());
+    // A generation that is being built may bring another dimension: within the gate.
+    VDB_RETURN_IF_ERROR(FixDimensions(*request));
     queue_.Run(request);
   }
   VDB_RETURN_IF_ERROR(request->status);

@@ -9,6 +9,7 @@ std::shared_ptr<Generation> Generation::Renew() const {
   renewed->fields = fields;
   renewed->vectors = vectors;
   renewed->graph = graph;
+  renewed->links = links;
   renewed->deaths.Reserve(next_slot);
   for (std::uint64_t word = 0; word * 64 < next_slot; ++word) {
     for (std::uint64_t dead = deaths.DeadWord(word); dead != 0; dead &= dead - 1) {
@@ -22,6 +23,16 @@ std::shared_ptr<Generation> Generation::Renew() const {
   const StampedClock stamped = LoadStampedClock();
   renewed->PublishClock({.committed = stamped.clock.committed, .epoch = 1}, stamped.commit_seq);
   return renewed;
+}
+
+std::uint64_t Generation::LiveWithoutVector(std::uint32_t slots) const {
+  const MarkedRows& marked = fields->without_vector();
+  if (marked.count() == 0) return 0;
+  std::uint64_t live_ones = 0;
+  for (std::uint64_t word = 0; word * 64 < slots; ++word) {
+    live_ones += static_cast<std::uint64_t>(std::popcount(marked.Word(word) & ~deaths.DeadWord(word)));
+  }
+  return live_ones;
 }
 
 void Generation::HandOver(const std::shared_ptr<Generation>& renewed) noexcept {

@@ -20,6 +20,7 @@
 
 #include "vdb/fields/field_index.h"
 #include "vdb/index/graph.h"
+#include "vdb/index/link_file.h"
 #include "vdb/index/vector_file.h"
 #include "vdb/storage/keys.h"
 #include "vdb/util/mutex.h"
@@ -77,6 +78,9 @@ class Generation {
     clock_.store(std::uint64_t{clock.committed} << 32 | clock.epoch, std::memory_order_release);
   }
 
+  // Live records without a vector among the first `slots`. Cost: a pass over the dead set, where there are any.
+  std::uint64_t LiveWithoutVector(std::uint32_t slots) const;
+
   // Says of a slot whether its record has a vector; null where all have. For linking.
   std::function<bool(std::uint32_t)> HasRow() const {
     if (fields->without_vector().count() == 0) return nullptr;
@@ -89,8 +93,9 @@ class Generation {
   // Set once, before the generation is visible; shared with the one that takes this one's place in Renew.
   std::shared_ptr<FieldIndex> fields;
   std::shared_ptr<VectorFile> vectors;
-  std::shared_ptr<Graph> graph;  // linked in the background
-  // The rows of published files are still being compared with their checksums: no answer is called exact.
+  std::shared_ptr<Graph> graph;                 // linked in the background
+  std::shared_ptr<const PublishedLinks> links;  // what graph walks, mapped, until LoadLevel0; null if it never did
+  // Rows and links of published files are still being compared with their checksums: no answer is called exact.
   std::atomic<bool> verifying{false};
 
   // Writer: the next slot to assign. At least the clock's committed; more only after a commit that failed in prepare.

@@ -76,6 +76,7 @@ Status GenerationBuilder::FixDimension(std::span<const Mutation> mutations) {
       return InvalidArgumentError(
           StrCat("record '", mutation.id, "': vector has ", components, " components, earlier ones ", dim));
     }
+    VDB_RETURN_IF_ERROR(generation_->vectors->ReserveFor(generation_->next_slot, components));
     dim = static_cast<std::uint32_t>(components);
     generation_->vectors->FixDimension(components);
   }
@@ -125,7 +126,7 @@ Status GenerationBuilder::Link(const BulkProgress& progress) {
   Generation& generation = *generation_;
   const storage::VectorFieldSchema& field = schema_.fields.front();
   const std::uint64_t live = generation.next_slot - replaced_.size();
-  const std::uint64_t with_vector = live - std::min(live, generation.fields->without_vector().count());
+  const std::uint64_t with_vector = live - std::min(live, generation.LiveWithoutVector(generation.next_slot));
   if (with_vector * VectorFile::StrideFor(field.dim) * sizeof(float) < kMinGraphBytes) return OkStatus();
   const BuildContext context{.vectors = generation.vectors->view(),
                              .metric = field.metric,

@@ -31,7 +31,7 @@ DatabaseLease::DatabaseLease(std::shared_ptr<DatabaseImpl> database) : database_
 
 DatabaseLease::~DatabaseLease() {
   // Collections that are still held keep the database open.
-  if (!closed_.exchange(true)) static_cast<void>(OpenRegistry::Global().Release(database_.get()));
+  if (!closed_.exchange(true)) static_cast<void>(OpenRegistry::Global().Release(database_.get(), false));
 }
 
 Status DatabaseLease::CheckOpen() const {
@@ -42,7 +42,10 @@ Status DatabaseLease::CheckOpen() const {
 
 Status DatabaseLease::Close() {
   if (closed_.exchange(true)) return OkStatus();
-  return OpenRegistry::Global().Release(database_.get()) ? database_->Close() : OkStatus();
+  if (!OpenRegistry::Global().Release(database_.get(), true)) return OkStatus();
+  Status status = database_->Close();
+  OpenRegistry::Global().Closed(database_.get());
+  return status;
 }
 
 OpenRegistry& OpenRegistry::Global() {
@@ -53,7 +56,11 @@ OpenRegistry& OpenRegistry::Global() {
 Result<std::shared_ptr<DatabaseLease>> OpenRegistry::Open(const std::string& path, const OpenOptions& options) {
   MutexLock lock(&mutex_);
   if (const auto identity = storage::LockFile::IdentityOf(path + "/LOCK")) {
-    const auto found = open_.find(*identity);
+    auto found = open_.find(*identity);
+    while (found != open_.end() && found->second.closing != nullptr) {
+      closed_.Wait(&mutex_);
+      found = open_.find(*identity);
+    }
     if (found != open_.end()) {
       const std::shared_ptr<DatabaseImpl> database = found->second.database.lock();
       if (database != nullptr && database->CheckUsable().ok()) {
@@ -76,7 +83,7 @@ Result<std::shared_ptr<DatabaseLease>> OpenRegistry::Open(const std::string& pat
   ever_opened_ = true;
   VDB_ASSIGN_OR_RETURN(const storage::LockFile::Identity identity, database->identity());
   std::erase_if(open_, [](const auto& entry) { return entry.second.database.expired(); });
-  open_[identity] = {.database = database, .options = options, .leases = 1};
+  open_[identity] = {.database = database, .options = options, .leases = 1, .closing = nullptr};
   return std::make_shared<DatabaseLease>(std::move(database));
 }
 
@@ -88,13 +95,21 @@ void OpenRegistry::CloseAbandoned(const std::string& path) {
   }
 }
 
-bool OpenRegistry::Release(DatabaseImpl* database) {
+bool OpenRegistry::Release(DatabaseImpl* database, bool closes) {
   MutexLock lock(&mutex_);
   for (auto entry = open_.begin(); entry != open_.end(); ++entry) {
     if (entry->second.database.lock().get() != database) continue;
-    return --entry->second.leases == 0;
+    if (--entry->second.leases > 0) return false;
+    if (closes) entry->second.closing = database;
+    return true;
   }
   return true;  // of a parent process, or closed before
+}
+
+void OpenRegistry::Closed(DatabaseImpl* database) {
+  MutexLock lock(&mutex_);
+  std::erase_if(open_, [&](const auto& entry) { return entry.second.closing == database; });
+  closed_.NotifyAll();
 }
 
 void OpenRegistry::ForgetInChild() {

@@ -45,8 +45,10 @@ class OpenRegistry {
 
   // FailedPrecondition where it is open already with other options.
   Result<std::shared_ptr<DatabaseLease>> Open(const std::string& path, const OpenOptions& options);
-  // Returns whether that was the last one.
-  bool Release(DatabaseImpl* database);
+  // Returns whether that was the last one; then, if it closes the database, the caller must call Closed in the end:
+  // until then nobody opens it.
+  bool Release(DatabaseImpl* database, bool closes);
+  void Closed(DatabaseImpl* database);
 
   void LockForFork() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Lock(); }
   void UnlockInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Unlock(); }
@@ -58,6 +60,7 @@ class OpenRegistry {
     std::weak_ptr<DatabaseImpl> database;
     OpenOptions options;
     std::size_t leases = 0;
+    const DatabaseImpl* closing = nullptr;  // by the thread that closed the last lease
   };
 
   // A database whose folder was deleted, or replaced, under it is closed: RocksDB would take a new one at its path for
@@ -65,6 +68,7 @@ class OpenRegistry {
   void CloseAbandoned(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
+  CondVar closed_;
   std::map<storage::LockFile::Identity, Entry> open_ ABSL_GUARDED_BY(mutex_);
   bool ever_opened_ ABSL_GUARDED_BY(mutex_) = false;
   bool threads_lost_ ABSL_GUARDED_BY(mutex_) = false;  // RocksDB's, which are the process's and died in a fork

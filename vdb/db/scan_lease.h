@@ -33,11 +33,14 @@ class ScanLease {
         "up so that they can be; begin it again, and read faster or in parts (by id prefix or filter)");
   }
 
-  // Takes the snapshot back if it is old and not of `current`, which readers that come now get.
-  void EndIfOld(const std::shared_ptr<const View>& current) {
+  // Takes the snapshot back if it is old and not of `current`, which readers that come now get; unless a purge waits,
+  // only if it is of another generation.
+  void EndIfOld(const std::shared_ptr<const View>& current, bool for_purge) {
     if (Age() < kMaxScanAge) return;
     MutexLock lock(&mutex_);
-    if (snapshot_.view != current) snapshot_.view.reset();
+    if (snapshot_.view == nullptr || snapshot_.view == current) return;
+    const bool is_replaced = !(snapshot_.view->generation->key == current->generation->key);
+    if (for_purge || is_replaced) snapshot_.view.reset();
   }
 
   bool is_held() const {

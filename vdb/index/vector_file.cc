@@ -157,6 +157,11 @@ VectorView VectorFile::view() const {
   return view;
 }
 
+Status VectorFile::ReserveFor(std::uint32_t rows, std::size_t dim) {
+  const std::uint64_t bytes = std::uint64_t{rows} * StrideFor(dim) * sizeof(float);
+  return is_private_ || bytes == 0 ? OkStatus() : Grow(bytes);
+}
+
 void VectorFile::FixDimension(std::size_t dim) {
   stride_.store(StrideFor(dim), std::memory_order_relaxed);
   dim_.store(dim, std::memory_order_relaxed);

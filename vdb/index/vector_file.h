@@ -64,7 +64,10 @@ class VectorFile {
 
   VectorView view() const;
   std::size_t dim() const { return dim_.load(std::memory_order_relaxed); }
-  // For a file that was made with dim 0: no row has been written yet. As WriteRows.
+  // Makes rows [0, rows) of so many components readable, as zeros where none was written. As WriteRows.
+  Status ReserveFor(std::uint32_t rows, std::size_t dim);
+  // For a file that was made with dim 0: no row has been written yet, and ReserveFor was called for the slots that
+  // there are. As WriteRows.
   void FixDimension(std::size_t dim);
 
   // fdatasync.

@@ -13,7 +13,12 @@ namespace vdb {
 class Deadline {
  public:
   Deadline() = default;  // never
-  explicit Deadline(std::chrono::microseconds from_now) : at_(std::chrono::steady_clock::now() + from_now) {}
+  // Durations beyond the clock's range are never.
+  explicit Deadline(std::chrono::microseconds from_now) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(at_ - now);
+    if (from_now < left) at_ = now + from_now;
+  }
 
   bool IsSet() const { return at_ != std::chrono::steady_clock::time_point::max(); }
   bool Passed() const { return IsSet() && std::chrono::steady_clock::now() >= at_; }

@@ -1,0 +1,161 @@
+// Published links are walked in their file until they are verified, behind the first answers.
+
+#include <gtest/gtest.h>
+#include <vdb/vdb.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "tests/db/gate.h"
+#include "tests/db/temp_folder.h"
+#include "vdb/db/collection_impl.h"
+
+namespace vdb {
+namespace {
+
+constexpr std::size_t kDim = 128;
+constexpr std::size_t kRows = 9'000;  // 4.6 MB: enough for a graph
+
+class MappedOpen : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    CollectionImpl::SetVerifyAtOpenBytes(0);
+    Open();
+    for (std::size_t begin = 0; begin < kRows; begin += 1'000) Put(begin, begin + 1'000);
+    ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+    ASSERT_EQ(collection_->Publish(), OkStatus());
+    Close();
+  }
+  void TearDown() override { CollectionImpl::SetVerifyAtOpenBytes(std::uint64_t{64} << 20); }
+
+  void Open() {
+    database_.emplace(Database::Open(folder_.Path("db")).value());
+    Result<Collection> opened = database_->OpenCollection("c");
+    if (!opened.ok()) opened = database_->CreateCollection("c", {.dim = kDim, .metric = Metric::kL2Squared});
+    collection_.emplace(std::move(opened).value());
+  }
+  void Close() {
+    collection_.reset();
+    ASSERT_EQ(database_->Close(), OkStatus());
+  }
+  void Put(std::size_t begin, std::size_t end) {
+    std::vector<std::string> ids;
+    std::vector<std::vector<float>> vectors;
+    std::vector<RecordView> records;
+    for (std::size_t i = begin; i < end; ++i) {
+      ids.push_back(std::to_string(i));
+      vectors.push_back(VectorOf(i));
+    }
+    for (std::size_t i = 0; i < ids.size(); ++i) records.push_back({.id = ids[i], .vector = vectors[i]});
+    ASSERT_EQ(collection_->Upsert(records, {.durability = Durability::kOsBuffered}), OkStatus());
+  }
+  static std::vector<float> VectorOf(std::size_t i) {
+    std::mt19937 random(static_cast<std::uint32_t>(i));
+    std::normal_distribution<float> normal;
+    std::vector<float> v(kDim);
+    for (std::size_t j = 0; j < kDim; ++j) v[j] = normal(random) * (j < 12 ? 1.0F : 0.1F);
+    return v;
+  }
+  // Rows among the first n that a walk finds as their own nearest neighbour.
+  std::size_t FoundByWalks(std::size_t n) {
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const SearchResult result = collection_->Search({.vector = VectorOf(i * 7), .k = 1}).value();
+      EXPECT_EQ(result.plan, PlanKind::kSweep) << result.why;
+      found += result.hits.at(0).id == std::to_string(i * 7) ? 1 : 0;
+    }
+    return found;
+  }
+  void WaitUntilVerified() {
+    while (collection_->Stats().value().verifying) std::this_thread::yield();
+  }
+  // Overwrites some bytes in the middle of level 0.
+  void DamageLinks() {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.Path("db/index"))) {
+      if (!entry.path().filename().string().starts_with("links-")) continue;
+      std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(64 * 1024 + 128 * 3'000);
+      const std::string garbage(20'000, '\xFF');
+      file.write(garbage.data(), static_cast<std::streamsize>(garbage.size()));
+    }
+  }
+
+  TempFolder folder_;
+  std::optional<Database> database_;
+  std::optional<Collection> collection_;
+};
+
+TEST_F(MappedOpen, AnswersBeforeItIsVerifiedAndSaysSo) {
+  {
+    Gate gate("verify.before_links");
+    Open();
+    gate.WaitUntilReached();
+    EXPECT_TRUE(collection_->Stats().value().verifying);
+    EXPECT_EQ(collection_->Stats().value().linked, kRows);
+    EXPECT_GE(FoundByWalks(100), 98U);
+    const std::vector<float> query = VectorOf(1);
+    const SearchResult all = collection_->Search({.vector = query, .exact = true}).value();
+    EXPECT_TRUE(!all.exact && all.complete);
+    EXPECT_NE(all.why.find("verified"), std::string::npos);
+  }
+  WaitUntilVerified();
+  EXPECT_EQ(collection_->Stats().value().damage, "");
+  const std::vector<float> query = VectorOf(1);
+  EXPECT_TRUE(collection_->Search({.vector = query, .exact = true}).value().exact);
+  Put(kRows, kRows + 600);
+  ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+  EXPECT_EQ(collection_->Stats().value().linked, kRows + 600);
+  EXPECT_GE(FoundByWalks(100), 98U);
+  Close();
+}
+
+TEST_F(MappedOpen, WritesAndPublicationsDoNotWaitForIt) {
+  {
+    Gate gate("verify.before_links");
+    Open();
+    gate.WaitUntilReached();
+    Put(kRows, kRows + 600);
+    ASSERT_EQ(collection_->WaitForIndex(), OkStatus());  // reads the links itself
+    ASSERT_EQ(collection_->Publish(), OkStatus());
+    EXPECT_GE(FoundByWalks(100), 98U);
+  }
+  WaitUntilVerified();
+  Close();
+  Open();
+  WaitUntilVerified();
+  EXPECT_EQ(collection_->Stats().value().damage, "");
+  EXPECT_EQ(collection_->Stats().value().linked, kRows + 600);
+  Close();
+}
+
+TEST_F(MappedOpen, DamagedLinksAreMadeAnewBehindTheAnswers) {
+  DamageLinks();
+  Open();
+  std::size_t complete = 0;
+  for (std::size_t i = 0; i < 50; ++i) {
+    const std::vector<float> query = VectorOf(i);
+    complete += collection_->Search({.vector = query, .k = 10}).value().hits.size() == 10 ? 1 : 0;
+  }
+  EXPECT_EQ(complete, 50U);
+  ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+  WaitUntilVerified();
+  ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+  const CollectionStats stats = collection_->Stats().value();
+  EXPECT_NE(stats.damage.find("links"), std::string::npos) << stats.damage;
+  EXPECT_EQ(stats.linked, kRows);
+  EXPECT_GE(FoundByWalks(100), 98U);
+  EXPECT_EQ(collection_->Verify(), OkStatus());
+  Put(kRows, kRows + 10);
+  ASSERT_EQ(collection_->Publish(), OkStatus());
+  Close();
+  Open();
+  WaitUntilVerified();
+  EXPECT_EQ(collection_->Stats().value().damage, "");
+  EXPECT_GE(FoundByWalks(100), 98U);
+  Close();
+}
+
+}  // namespace
+}  // namespace vdb
