@@ -390,6 +390,12 @@ def test_one_layout_for_plain_vdbx_and_langchain(db: vdbx.Database) -> None:
     assert other.get_by_ids(["1"])[0].page_content == "aaa"
 
 
+def test_a_search_takes_what_vdbx_takes(store: VdbxVectorStore) -> None:
+    assert store.query(query(k=1), exact=True, ef=50, timeout=60).ids == ["1"]
+    with pytest.raises(vdbx.InvalidArgumentError):
+        store.query(query(k=1), exact=True, timeout=-1)
+
+
 # Indexes and retrievers
 
 DOCUMENTS = [
@@ -429,6 +435,11 @@ async def test_async(store: VdbxVectorStore) -> None:
     await store.async_add([node("5", "cca")])
     await store.adelete_nodes(["4"])
     assert [found.node_id for found in await store.aget_nodes(["4", "5"])] == ["5"]
+    for call in (store.aquery(query(), where=1), store.adelete_nodes(["5"], where=1), store.adelete("d1", where=1)):
+        with pytest.raises(vdbx.InvalidArgumentError, match="unknown arguments where"):
+            await call
+    await store.adelete("d1")
+    assert (await store.aquery(query())).ids == ["5", "3"]
     await store.aclear()
     assert len(store.collection) == 0
 

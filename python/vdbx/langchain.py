@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from vdbx import _comparisons as compare
 from vdbx import _convert
 from vdbx._collection import TEXT_KEY, Collection
 from vdbx._convert import Array
@@ -54,21 +55,13 @@ _OPERATORS: dict[str, Callable[[Any, Any], Condition]] = {
 }
 
 
-def _joined(conditions: Sequence[Condition], is_or: bool) -> Condition:
-    if not conditions:
-        return Condition("FALSE" if is_or else "TRUE")
-    first, *others = conditions
-    for other in others:
-        first = first | other if is_or else first & other
-    return first
-
-
 def _condition(filter: Mapping[str, Any]) -> Condition:
     """{"lang": "en", "year": {"$gte": 2020}, "$or": [{…}, {…}]} as a condition; an unknown operator is an error."""
     conditions = []
     for key, value in filter.items():
         if key in ("$and", "$or"):
-            conditions.append(_joined([_condition(part) for part in value], key == "$or"))
+            parts = [_condition(part) for part in value]
+            conditions.append(compare.one_of(parts) if key == "$or" else compare.every(parts))
         elif key == "$not":
             conditions.append(~_condition(value))
         elif key.startswith("$"):
@@ -80,7 +73,7 @@ def _condition(filter: Mapping[str, Any]) -> Condition:
                 conditions.append(_OPERATORS[name](F[key], operand))
         else:
             conditions.append(_OPERATORS["$eq"](F[key], value))
-    return _joined(conditions, is_or=False)
+    return compare.every(conditions)
 
 
 def _refuse(unknown: Mapping[str, Any], call: str) -> None:

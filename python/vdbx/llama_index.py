@@ -10,6 +10,7 @@ frameworks and plain vdbx read too. The rest of the node is kept under "_node_co
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -131,7 +132,7 @@ class VdbxVectorStore(BasePydanticVectorStore):
     """Nodes in a collection, which is made if it is not there; its dimension is that of the first embedding.
 
     Similarities are LlamaIndex's own: the cosine, the dot product (ip), or the negative distance (l2). Queries: mode
-    default or mmr; as vector_store_kwargs ef and exact, similarity_cutoff, and for mmr mmr_threshold with
+    default or mmr; as vector_store_kwargs ef, exact and timeout, similarity_cutoff, and for mmr mmr_threshold with
     mmr_prefetch_factor (of top_k, 4 if not given) or mmr_prefetch_k.
     """
 
@@ -217,12 +218,12 @@ class VdbxVectorStore(BasePydanticVectorStore):
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """The nodes most similar to the query's embedding. An empty list of ids restricts nothing."""
         is_mmr = query.mode == VectorStoreQueryMode.MMR
-        known = ("ef", "exact", "similarity_cutoff", *(("mmr_threshold", *_MMR_OPTIONS) if is_mmr else ()))
+        known = (*_SEARCH_OPTIONS, "similarity_cutoff", *(("mmr_threshold", *_MMR_OPTIONS) if is_mmr else ()))
         _refuse({name: 0 for name in kwargs if name not in known}, "query")
         _check(query)
         cutoff = kwargs.pop("similarity_cutoff", None)
         restrictions = _restrictions(query.node_ids, query.doc_ids, query.filters)
-        options: dict[str, Any] = {name: kwargs[name] for name in ("ef", "exact") if name in kwargs}
+        options: dict[str, Any] = {name: kwargs[name] for name in _SEARCH_OPTIONS if name in kwargs}
         if restrictions:
             options["filter"] = compare.every(restrictions)
         if is_mmr:
@@ -239,6 +240,33 @@ class VdbxVectorStore(BasePydanticVectorStore):
             similarities=similarities,
             ids=[record.id for record in found],
         )
+
+    # The same for asyncio, in a thread
+
+    async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
+        return await asyncio.to_thread(self.add, nodes, **kwargs)
+
+    async def adelete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
+        await asyncio.to_thread(self.delete, ref_doc_id, **delete_kwargs)
+
+    async def adelete_nodes(
+        self,
+        node_ids: list[str] | None = None,
+        filters: MetadataFilters | None = None,
+        **delete_kwargs: Any,
+    ) -> None:
+        await asyncio.to_thread(self.delete_nodes, node_ids, filters, **delete_kwargs)
+
+    async def aclear(self) -> None:
+        await asyncio.to_thread(self.clear)
+
+    async def aget_nodes(
+        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
+    ) -> list[BaseNode]:
+        return await asyncio.to_thread(self.get_nodes, node_ids, filters)
+
+    async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        return await asyncio.to_thread(self.query, query, **kwargs)
 
     def _mmr(
         self, query: VectorStoreQuery, kwargs: dict[str, Any], options: dict[str, Any]
@@ -271,6 +299,7 @@ class VdbxVectorStore(BasePydanticVectorStore):
         return functools.partial(similarity, mode=modes[self._collection.metric])
 
 
+_SEARCH_OPTIONS = ("ef", "exact", "timeout")
 _MMR_OPTIONS = ("mmr_prefetch_k", "mmr_prefetch_factor")
 
 
