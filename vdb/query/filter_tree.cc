@@ -134,7 +134,7 @@ Status SubstituteValue(std::span<const Value> values, std::vector<bool>* used, F
                                        " without parentheses after IN, CONTAINS ANY or CONTAINS ALL"));
   }
   if (operand->is_list) return OkStatus();  // ExpandList checks it
-  const Status status = CheckValue(operand->value);
+  Status status = CheckValue(operand->value);
   if (status.ok()) return status;
   return Status(status.code(), StrCat("$", number, ": ", status.message()));
 }
