@@ -168,31 +168,6 @@ def test_opening_after_a_fork(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_kill_in_the_middle_of_upserts(tmp_path: Path) -> None:
-    path = tmp_path / "killed.vdb"
-    script = """
-        import sys, vdbx
-        notes = vdbx.open(sys.argv[1]).collection("notes", dim=2, metric="l2")
-        for i in range(1_000_000):
-            notes.upsert([f"{i}-a", f"{i}-b"], [[i, 0], [i, 1]], [{"n": i}, {"n": i}])
-            print(i, flush=True)
-    """
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script), str(path)], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    for _ in range(40):
-        process.stdout.readline()
-    process.kill()
-    acknowledged = 40 + len(process.stdout.read().splitlines())
-    process.stdout.close()
-    assert process.wait() == -signal.SIGKILL
-    with vdbx.open(path) as db:
-        notes = db.collection("notes")
-        assert len(notes) % 2 == 0 and 2 * acknowledged <= len(notes) <= 2 * acknowledged + 2
-        for i in range(acknowledged):
-            assert notes[f"{i}-a"]["n"] == notes[f"{i}-b"]["n"] == i
-        notes.verify()
-
-
 def test_ctrl_c_in_a_long_upsert(tmp_path: Path) -> None:
     script = """
         import sys, numpy as np, vdbx
