@@ -100,6 +100,7 @@ double UpsertRowsPerSecond(const Options& options) {
 }  // namespace
 }  // namespace vdb::bench
 
+// NOLINTNEXTLINE(bugprone-exception-escape): an exception ends the program, as it should.
 int main(int argc, char** argv) {
   vdb::bench::Options options;
   CLI::App app("Cost of single calls from C++.");

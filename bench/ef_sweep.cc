@@ -232,6 +232,7 @@ int Run(const SweepOptions& options) {
 }  // namespace
 }  // namespace vdb::bench
 
+// NOLINTNEXTLINE(bugprone-exception-escape): an exception ends the program, as it should.
 int main(int argc, char** argv) {
   using vdb::Metric;
   vdb::bench::SweepOptions options;

@@ -445,6 +445,7 @@ INSTANTIATE_TEST_SUITE_P(All, CrashStep, ::testing::ValuesIn(kSteps), StepName);
 }  // namespace
 }  // namespace vdb
 
+// NOLINTNEXTLINE(bugprone-exception-escape): an exception ends the child, which the test then reports.
 int main(int argc, char** argv) {
   if (argc == 5 && std::strcmp(argv[1], "--die") == 0) vdb::RunAndDie(argv[2], argv[3], argv[4]);
   ::testing::InitGoogleTest(&argc, argv);

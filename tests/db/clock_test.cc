@@ -183,6 +183,7 @@ TEST_F(PassingTime, OpeningAndUnloadingAtOnceLosesNothing) {
   std::atomic<bool> done{false};
   std::vector<std::thread> users;
   constexpr int kUsers = 3;
+  users.reserve(kUsers);
   for (int u = 0; u < kUsers; ++u) {
     users.emplace_back([&, u] {
       for (int i = 0; i < 100; ++i) {

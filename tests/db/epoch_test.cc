@@ -45,11 +45,11 @@ class Epochs : public ::testing::Test {
     collection_.reset();
     database_.reset();
     SyncPoints::Clear();
-    Generation::first_epoch = 1;
+    Generation::SetFirstEpoch(1);
     SteadyTime::SetTickPeriod(std::chrono::milliseconds(1'000));
   }
   void Begin(std::uint32_t first_epoch) {
-    Generation::first_epoch = first_epoch;
+    Generation::SetFirstEpoch(first_epoch);
     database_.emplace(Database::Open(folder_.Path("db")).value());
     collection_.emplace(database_->CreateCollection("c", {.dim = 1, .metric = Metric::kL2Squared}).value());
   }
@@ -103,7 +103,7 @@ TEST_F(Epochs, TheCountBeginsAnewBesideReadersAndGoesOnPastItsEnd) {
   purged_.Await();
   EXPECT_EQ(collection_->Verify(), OkStatus());
   ASSERT_EQ(database_->Close(), OkStatus());
-  Generation::first_epoch = 1;
+  Generation::SetFirstEpoch(1);
   database_.emplace(Database::Open(folder_.Path("db")).value());
   collection_.emplace(database_->OpenCollection("c").value());
   EXPECT_EQ(Found(), (Strings{"d", "b"}));
@@ -136,6 +136,7 @@ TEST_F(Epochs, ReadersAndWritersDoNotNoticeTheRenewal) {
   ASSERT_EQ(Put("x", 0), OkStatus());
   std::atomic<bool> done{false};
   std::vector<std::thread> threads;
+  threads.reserve(2);
   for (int r = 0; r < 2; ++r) {
     threads.emplace_back([&] {
       while (!done.load()) {

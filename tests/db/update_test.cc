@@ -95,6 +95,7 @@ TEST_F(Update, BadChangesChangeNothing) {
 // Every increment of a counter member must survive: readers of old payloads may not come between.
 TEST_F(Update, ConcurrentUpdatesLoseNothing) {
   std::vector<std::thread> writers;
+  writers.reserve(4);
   for (int t = 0; t < 4; ++t) {
     writers.emplace_back([&, t] {
       for (int i = 0; i < 25; ++i) {

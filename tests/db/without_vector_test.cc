@@ -39,7 +39,7 @@ class WithoutVector : public ::testing::Test {
     request.vector = query;
     return c().Search(request).value();
   }
-  std::set<std::string> Found(std::vector<float> query, SearchRequest request = {}) {
+  std::set<std::string> Found(std::vector<float> query, const SearchRequest& request = {}) {
     std::set<std::string> ids;
     for (const Hit& hit : Search(std::move(query), request).hits) ids.insert(hit.id);
     return ids;

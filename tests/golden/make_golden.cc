@@ -64,6 +64,7 @@ void WriteGone(Database* database) {
 }  // namespace
 }  // namespace vdb
 
+// NOLINTNEXTLINE(bugprone-exception-escape): an exception ends the program, as it should.
 int main(int count, char** words) {
   if (count != 2) {
     std::fprintf(stderr, "usage: make_golden FOLDER\n");

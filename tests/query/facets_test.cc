@@ -227,7 +227,8 @@ std::uint64_t CheckAgainstPayloads(ColumnRows* rows) {
     const FacetScope scope{rows->index(), deaths, clock, *text == '\0' ? nullptr : &matches};
     for (const std::string name : {"a", "b", "c", "d", "none"}) {
       for (const std::string inner : {"", "f"}) {
-        const std::string path = inner.empty() ? name : name + "[]." + inner;
+        std::string path = name;
+        if (!inner.empty()) path.append("[].").append(inner);
         std::map<std::string, std::uint64_t> expected;
         std::uint64_t missing = 0;
         matches.slots.ForEach([&](std::uint64_t slot) {
@@ -275,7 +276,9 @@ TEST(Facets, AgreeWithPayloadsFromHashes) {
   for (std::uint64_t i = 0; i < Column::kMinStringsToHash + 200; ++i) {
     const std::string n = std::to_string(i);
     ParsedPayload payload;
-    ASSERT_TRUE(parser.Parse(R"({"a":"v)" + n + R"(","b":["w)" + n + R"("]})", &payload).ok());
+    std::string json = R"({"a":"v)";
+    json.append(n).append(R"(","b":["w)").append(n).append(R"("]})");
+    ASSERT_TRUE(parser.Parse(json, &payload).ok());
     rows.index().Write(1'000'000, payload);  // a slot that nobody asks for
   }
   for (int i = 0; i < 400; ++i) rows.Add(RandomPayload(&random));

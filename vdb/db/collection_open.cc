@@ -125,8 +125,7 @@ Status CollectionImpl::Load() {
     generation->next_slot = counters.slots;
     generation->live.store(counters.live, std::memory_order_relaxed);
     // Every slot that is dead now was killed by epoch 1: invisible to every clock from here on.
-    generation->PublishClock({.committed = counters.slots, .epoch = Generation::first_epoch.load()},
-                             database_.commit_seq());
+    generation->PublishClock({.committed = counters.slots, .epoch = Generation::FirstEpoch()}, database_.commit_seq());
     SwapView(generation);
     if (generation->verifying.load(std::memory_order_relaxed)) {
       database_.pool().Post(

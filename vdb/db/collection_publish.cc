@@ -120,7 +120,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
     SyncPoints::Reached("publish.after_columns");
     return generation->vectors->Sync();
   };
-  if (const Status written = write(); !written.ok()) {
+  if (Status written = write(); !written.ok()) {
     // Whoever ran out of space must not leave half a publication there.
     if (!same_links) static_cast<void>(RemoveTree(links_path));
     if (!same_columns) static_cast<void>(RemoveTree(columns_path));

@@ -94,7 +94,7 @@ Status DatabaseImpl::WriteCheckpoint(const std::string& folder) {
   for (const auto& [key, files] : published) {
     const std::string from = GenerationDirectory(key);
     const std::string to = StrCat(folder, "/index", from.substr(from.rfind('/')));
-    const Status copied = CopyGeneration(from, to, files);
+    Status copied = CopyGeneration(from, to, files);
     if (copied.ok()) continue;
     // Dropped meanwhile, or lost before: the copy makes the files anew from its store.
     if (copied.code() != StatusCode::kNotFound && PathExists(from)) return copied;

@@ -47,7 +47,8 @@ class Generation {
   static constexpr std::uint32_t kRenewEpoch = std::uint32_t{1} << 31;
   static constexpr std::uint32_t kLastEpoch = std::numeric_limits<std::uint32_t>::max() - 1;
   // Where the count of a generation that is loaded begins; tests begin near the end.
-  static inline std::atomic<std::uint32_t> first_epoch{1};
+  static std::uint32_t FirstEpoch() { return first_epoch_.load(); }
+  static void SetFirstEpoch(std::uint32_t epoch) { first_epoch_.store(epoch); }
 
   // Writer, with linking stopped: the same slots, rows, columns and links with the count of commits begun anew: what is
   // dead was killed by epoch 1. Throws std::bad_alloc.
@@ -115,6 +116,7 @@ class Generation {
   bool IsNewest(Clock clock) const { return LoadClock().epoch == clock.epoch && !renewed_.load(); }
 
  private:
+  static inline std::atomic<std::uint32_t> first_epoch_{1};
   std::shared_ptr<Generation> successor_;  // writer: of Renew
   std::atomic<bool> renewed_{false};
   std::atomic<std::uint64_t> clock_{std::uint64_t{1}};  // {committed 0, epoch 1}

@@ -191,7 +191,7 @@ class FacetCounter {
   Status AddPayload(std::uint32_t slot) {
     ++payloads_read_;
     VDB_RETURN_IF_ERROR(payloads_.ReadPayload(slot, &payload_));
-    const Status status = VisitValues(path_, payload_, [this](const ScalarRef& value) { AddScalar(value); });
+    Status status = VisitValues(path_, payload_, [this](const ScalarRef& value) { AddScalar(value); });
     if (status.ok()) return status;
     return Status(status.code(), StrCat("record in slot ", slot, ": ", status.message()));
   }
