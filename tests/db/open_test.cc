@@ -85,6 +85,7 @@ TEST_F(OpenTest, TwiceLeadsToTheSameDatabaseAndTheLastCloseCloses) {
 TEST_F(OpenTest, OpeningBesideClosingNeverFails) {
   { Database made = Database::Open(Path()).value(); }
   std::vector<std::thread> users;
+  users.reserve(4);
   std::atomic<int> failures{0};
   for (int t = 0; t < 4; ++t) {
     users.emplace_back([&] {

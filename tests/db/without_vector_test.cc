@@ -234,8 +234,10 @@ TEST_F(WithoutVector, SlotsWithoutARowArePublishedAfterReopening) {
         ASSERT_EQ(collection.Upsert({.id = "v", .vector = v}), OkStatus());
       }
       std::vector<std::string> ids;
+      ids.reserve(1'500);
       for (int i = 0; i < 1'500; ++i) ids.push_back(std::to_string(i));
       std::vector<RecordView> records;
+      records.reserve(ids.size());
       for (const std::string& id : ids) records.push_back({.id = id, .without_vector = true});
       ASSERT_EQ(collection.Upsert(records), OkStatus());
     }
