@@ -8,7 +8,7 @@ file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/vdb/*" "${ROOT}/include/*" "
      "${ROOT}/bench/*" "${ROOT}/tests/*" "${ROOT}/cmake/*" "${ROOT}/docs/*" "${ROOT}/*.md" "${ROOT}/CMakeLists.txt"
      "${ROOT}/.ci/*" "${ROOT}/python/*" "${ROOT}/pyproject.toml")
 list(FILTER files INCLUDE REGEX "(\\.(h|cc|cmake|md|sh|py|awk|txt|in|toml)|/[a-z0-9-]+)$")
-list(FILTER files EXCLUDE REGEX "^(build[^/]*|tests/style|examples/data/questions\\.txt)(/|$)")
+list(FILTER files EXCLUDE REGEX "^(build[^/]*|\\.venv|tests/style|examples/data/questions\\.txt)(/|$)")
 
 foreach(file IN LISTS files)
   set(patterns "(^|[^A-Za-z])(TODO|FIXME|XXX|HACK)([^A-Za-z]|$)" "\\.\\./shared|(^|[^a-z.])/(work|home)/"
