@@ -6,12 +6,13 @@ from pathlib import Path
 
 import streamlit as st
 import vdbx
-from documents import answer, best_sentences, database_path, update
+from documents import answer, best_sentences, database_path, update, who_answers
 from vdbx import F
 
 root = Path(sys.argv[1]).resolve()
 st.set_page_config(page_title=f"Chat with {root.name}")
 st.title(f"Chat with {root.name}")
+st.caption(who_answers())
 
 
 @st.cache_resource(show_spinner="Reading the documents")
@@ -21,19 +22,21 @@ def open_documents(folder: Path):  # type: ignore[no-untyped-def]
 
 
 notes, report = open_documents(root)
-chunks = [record.payload for record in notes.scan()]
 with st.sidebar:
+    if st.button("Read the folder again"):
+        report = update(notes, root)
+    chunks = [record.payload for record in notes.scan()]
     folders = st.multiselect("Folders", sorted({chunk["folder"] for chunk in chunks}))
     types = st.multiselect("Types", sorted({chunk["type"] for chunk in chunks}))
     since = st.date_input("Changed since", datetime.date(1970, 1, 1))
-    if st.button("Read the folder again"):
-        report = update(notes, root)
     st.caption(f"{len(chunks)} passages. {report}")
     st.text("\n".join(f"skipped {path}: {reason}" for path, reason in report.skipped))
-
-for message in st.session_state.setdefault("messages", []):
-    with st.chat_message(message["role"]):
-        st.markdown(message["text"])
+for question, text, citations in st.session_state.setdefault("answered", []):
+    st.chat_message("user").markdown(question)
+    with st.chat_message("assistant"):
+        st.markdown(text)
+        for label, passage in citations:
+            st.expander(label).text(passage)
 if question := st.chat_input("Ask your documents"):
     st.chat_message("user").markdown(question)
     where = F.date >= since
@@ -42,7 +45,6 @@ if question := st.chat_input("Ask your documents"):
     hits = list(notes.search(question, k=4, filter=where))
     with st.chat_message("assistant"):
         text = st.write_stream(answer(question, hits, best_sentences(question, hits)))
-        for number, hit in enumerate(hits, 1):
-            with st.expander(f"[{number}] {hit['source']}, {hit['place']}"):
-                st.text(hit["text"])
-    st.session_state.messages += [{"role": "user", "text": question}, {"role": "assistant", "text": text}]
+    citations = [(f"[{number}] {hit['source']}, {hit['place']}", hit["text"]) for number, hit in enumerate(hits, 1)]
+    st.session_state.answered.append((question, text, citations))
+    st.rerun()  # shows it among the others, with its citations

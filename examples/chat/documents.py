@@ -201,13 +201,22 @@ class HtmlText(html.parser.HTMLParser):
         return "\n".join(" ".join(self._lines.get(line, [])).strip() for line in range(1, max(self._lines, default=0) + 1))
 
 
+def sentences_of(text: str, kind: str) -> list[str]:
+    """Its sentences, headings and items of lists, each on one line; of code its lines."""
+    if kind == "code":
+        return [line.strip() for line in text.splitlines()]
+    text = re.sub(r"(?m)^#.*$", r"\g<0>\n", text)
+    parts = re.split(r"(?<=[.!?])\s+|\n\s*\n|\n(?=\s*(?:[-*+>|#]|\d+[.)])\s)", text)
+    return [" ".join(part.split()) for part in parts]
+
+
 def best_sentences(question: str, hits: Sequence[vdbx.Hit], count: int = 3) -> str:
     """The sentences of the passages that are nearest to the question, with the numbers of their passages."""
     sentences = [
-        (sentence.strip(), number)
+        (sentence, number)
         for number, hit in enumerate(hits, 1)
-        for sentence in re.split(r"(?<=[.!?])\s+|\n+", hit["text"])
-        if len(sentence.strip()) > 20
+        for sentence in sentences_of(hit["text"], hit["type"])
+        if len(sentence) > 20
     ][:200]
     if not sentences:
         return "Nothing in the documents fits."
@@ -215,6 +224,13 @@ def best_sentences(question: str, hits: Sequence[vdbx.Hit], count: int = 3) -> s
     likeness = vectors[1:] @ vectors[0]
     nearest = [i for i in np.argsort(-likeness, kind="stable")[:count] if likeness[i] >= 0.7 * likeness.max()]
     return "\n\n".join(f"> {sentences[i][0].lstrip('#> ')} [{sentences[i][1]}]" for i in nearest)
+
+
+def who_answers() -> str:
+    base = os.environ.get("OPENAI_BASE_URL")
+    if not base:
+        return "Answers are sentences of the documents. Nothing leaves this machine."
+    return f"Answers are written by {base}, which is sent your question and the passages that fit it."
 
 
 def answer(question: str, hits: Sequence[vdbx.Hit], quotes: str) -> Iterator[str]:

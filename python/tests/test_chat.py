@@ -134,6 +134,14 @@ def test_quotes_are_sentences_with_their_numbers(folder: Path, notes: vdbx.Colle
     assert documents.best_sentences(question, []) == "Nothing in the documents fits."
 
 
+def test_sentences_go_across_lines_but_not_across_headings_items_and_lines_of_code() -> None:
+    text = "# Title\nThe firm adds\ntwenty percent. It is\npaid.\n- one\n- two\nmore\n\nEnd"
+    assert documents.sentences_of(text, "markdown") == [
+        "# Title", "The firm adds twenty percent.", "It is paid.", "- one", "- two more", "End"
+    ]
+    assert documents.sentences_of("a = 1\n  b. c", "code") == ["a = 1", "b. c"]
+
+
 # An endpoint that streams
 
 
@@ -236,10 +244,12 @@ def test_the_app(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Dogs are welcome" in app.chat_message[1].markdown[0].value
     labels = [expander.label for expander in app.expander]
     assert len(labels) == 4 and labels[0] == "[1] office/dogs.md, line 1"
+    assert app.caption[0].value.endswith("Nothing leaves this machine.")
     app.sidebar.multiselect[0].set_value(["sales"]).run()
+    assert [expander.label for expander in app.expander] == labels
     app.chat_input[0].set_value("May I bring my puppy to work?").run()
     assert not app.exception
-    assert all("sales/" in expander.label for expander in app.expander)
+    assert len(app.expander) == 8 and all("sales/" in expander.label for expander in app.expander[4:])
 
 
 def test_the_app_is_short() -> None:
