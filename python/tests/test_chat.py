@@ -27,6 +27,8 @@ import documents  # noqa: E402
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # AppTest makes the app the main module, and does not undo it: processes that later tests spawn would run it.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL"):
         monkeypatch.delenv(name, raising=False)
     root = tmp_path / "handbook"

@@ -43,6 +43,8 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # AppTest makes the app the main module, and does not undo it: processes that later tests spawn would run it.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     monkeypatch.setenv("OPENAI_BASE_URL", endpoint)
     write_documents(tmp_path / "handbook")
     return tmp_path / "handbook"

@@ -18,6 +18,7 @@ def test_the_tour(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # streamlit, used by other tests, chooses a backend without pictures for the whole process and its children.
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # Streamlit, imported by other tests, sets it for all
     notebook = nbformat.read(EXAMPLES / "tour.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells)  # kept without what one run showed
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(EXAMPLES)}}).execute()
