@@ -15,8 +15,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.mark.filterwarnings("default")
 def test_the_tour(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    # streamlit, used by other tests, chooses a backend without pictures for the whole process and its children.
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
     monkeypatch.delenv("MPLBACKEND", raising=False)  # Streamlit, imported by other tests, sets it for all
     notebook = nbformat.read(EXAMPLES / "tour.ipynb", as_version=4)

@@ -9,7 +9,7 @@
 #include <random>
 #include <set>
 
-#include "tests/db/temp_folder.h"
+#include "tests/db/one_collection.h"
 
 namespace vdb {
 namespace {
@@ -22,20 +22,9 @@ std::vector<std::string> IdsOf(const SearchResult& result) {
 
 using Strings = std::vector<std::string>;
 
-class Basic : public ::testing::Test {
+class Basic : public OneCollection {
  protected:
-  void SetUp() override { Reopen(); }
-  void Reopen() {
-    collection_.reset();
-    if (database_) {
-      ASSERT_EQ(database_->Close(), OkStatus());
-    }
-    database_.emplace(Database::Open(folder_.Path("db")).value());
-    Result<Collection> opened = database_->OpenCollection("c");
-    if (!opened.ok()) opened = database_->CreateCollection("c", {.dim = 2, .metric = Metric::kL2Squared});
-    collection_.emplace(std::move(opened).value());
-  }
-  Collection& c() { return *collection_; }
+  Basic() : OneCollection({.dim = 2, .metric = Metric::kL2Squared}) {}
   void Put(std::string_view id, float x, float y, std::string_view payload = "{}") {
     const std::vector<float> v = {x, y};
     ASSERT_EQ(c().Upsert({.id = id, .vector = v, .payload = payload}), OkStatus());
@@ -45,10 +34,6 @@ class Basic : public ::testing::Test {
     request.vector = v;
     return c().Search(request).value();
   }
-
-  TempFolder folder_;
-  std::optional<Database> database_;
-  std::optional<Collection> collection_;
 };
 
 TEST_F(Basic, SearchFindsNearestFirstWithExactDistances) {

@@ -7,25 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "tests/db/temp_folder.h"
+#include "tests/db/one_collection.h"
 
 namespace vdb {
 namespace {
 
-class FilterOnCollection : public ::testing::Test {
+class FilterOnCollection : public OneCollection {
  protected:
-  void SetUp() override { Reopen(); }
-  void Reopen() {
-    collection_.reset();
-    if (database_) {
-      ASSERT_EQ(database_->Close(), OkStatus());
-    }
-    database_.emplace(Database::Open(folder_.Path("db")).value());
-    Result<Collection> opened = database_->OpenCollection("c");
-    if (!opened.ok()) opened = database_->CreateCollection("c", {.dim = 1, .metric = Metric::kL2Squared});
-    collection_.emplace(std::move(opened).value());
-  }
-  Collection& c() { return *collection_; }
+  FilterOnCollection() : OneCollection({.dim = 1, .metric = Metric::kL2Squared}) {}
   void Put(std::string_view id, std::string_view payload) {
     const std::vector<float> v = {1};
     ASSERT_EQ(c().Upsert({.id = id, .vector = v, .payload = payload}), OkStatus());
@@ -33,10 +22,6 @@ class FilterOnCollection : public ::testing::Test {
   std::uint64_t Count(const Filter& filter, const std::vector<Value>& bind = {}) {
     return c().Count(filter, bind).value();
   }
-
-  TempFolder folder_;
-  std::optional<Database> database_;
-  std::optional<Collection> collection_;
 };
 
 TEST_F(FilterOnCollection, IdsAreAskedLikePaths) {

@@ -7,37 +7,23 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "tests/db/temp_folder.h"
+#include "tests/db/one_collection.h"
 
 namespace vdb {
 namespace {
 
-class Update : public ::testing::Test {
+class Update : public OneCollection {
  protected:
+  Update() : OneCollection({.dim = 2, .metric = Metric::kCosine}) {}
   void SetUp() override {
-    Reopen();
+    OneCollection::SetUp();
     Put("a", {1, 0}, R"({"n": 1, "tags": ["x"], "o": {"p": 1, "q": 2}})");
     Put("b", {0, 1}, R"({"n": 2})");
   }
-  void Reopen() {
-    collection_.reset();
-    if (database_) {
-      ASSERT_EQ(database_->Close(), OkStatus());
-    }
-    database_.emplace(Database::Open(folder_.Path("db")).value());
-    Result<Collection> opened = database_->OpenCollection("c");
-    if (!opened.ok()) opened = database_->CreateCollection("c", {.dim = 2, .metric = Metric::kCosine});
-    collection_.emplace(std::move(opened).value());
-  }
-  Collection& c() { return *collection_; }
   void Put(std::string_view id, std::vector<float> v, std::string_view payload) {
     ASSERT_EQ(c().Upsert({.id = id, .vector = v, .payload = payload}), OkStatus());
   }
   std::string Payload(std::string_view id) { return c().Get(id).value().payload; }
-
-  TempFolder folder_;
-  std::optional<Database> database_;
-  std::optional<Collection> collection_;
 };
 
 using Updates = std::vector<PayloadUpdate>;

@@ -9,26 +9,15 @@
 #include <set>
 #include <thread>
 
-#include "tests/db/temp_folder.h"
+#include "tests/db/one_collection.h"
 #include "vdb/util/sync_point.h"
 
 namespace vdb {
 namespace {
 
-class WithoutVector : public ::testing::Test {
+class WithoutVector : public OneCollection {
  protected:
-  void SetUp() override { Reopen(); }
-  void Reopen() {
-    collection_.reset();
-    if (database_) {
-      ASSERT_EQ(database_->Close(), OkStatus());
-    }
-    database_.emplace(Database::Open(folder_.Path("db")).value());
-    Result<Collection> opened = database_->OpenCollection("c");
-    if (!opened.ok()) opened = database_->CreateCollection("c", {.metric = Metric::kL2Squared});
-    collection_.emplace(std::move(opened).value());
-  }
-  Collection& c() { return *collection_; }
+  WithoutVector() : OneCollection({.metric = Metric::kL2Squared}) {}
   Status PutBare(std::string_view id, std::string_view payload = "{}") {
     return c().Upsert({.id = id, .payload = payload, .without_vector = true});
   }
@@ -44,10 +33,6 @@ class WithoutVector : public ::testing::Test {
     for (const Hit& hit : Search(std::move(query), request).hits) ids.insert(hit.id);
     return ids;
   }
-
-  TempFolder folder_;
-  std::optional<Database> database_;
-  std::optional<Collection> collection_;
 };
 
 using Ids = std::set<std::string>;

@@ -4,6 +4,9 @@
 // "wide":  enough components for a graph; published.
 // "bulk":  loaded in one go, then compacted: generation 2.
 // "gone":  created, written and dropped.
+//
+// And what format-1.0-bare holds: "bare", records without a vector before and after the one that fixes the dimension,
+// some published; a document.
 #ifndef VDB_TESTS_GOLDEN_CONTENTS_H_
 #define VDB_TESTS_GOLDEN_CONTENTS_H_
 
@@ -66,6 +69,24 @@ inline std::string BulkId(int i) {
 
 inline std::vector<float> BulkVector(int i) {
   return {static_cast<float>(i), 1.0F, 0.0F};
+}
+
+inline constexpr int kBare = 12;
+inline constexpr int kBarePublished = 9;
+inline constexpr int kBareWithVector = 5;  // the first that has one; so has every later odd one
+inline constexpr const char* kBareDocument = R"({"made": "by hand"})";
+
+inline std::string BareId(int i) {
+  return "bare-" + std::to_string(i);
+}
+inline std::string BarePayload(int i) {
+  return R"({"n": )" + std::to_string(i) + "}";
+}
+inline bool BareHasVector(int i) {
+  return i >= kBareWithVector && i % 2 == 1;
+}
+inline std::vector<float> BareVector(int i) {
+  return {static_cast<float>(i), -1.0F};
 }
 
 }  // namespace vdb

@@ -13,11 +13,11 @@
 namespace vdb {
 namespace {
 
-class Golden : public ::testing::TestWithParam<const char*> {
+class GoldenFolder : public ::testing::Test {
  protected:
-  void SetUp() override {
+  void Unpack(const std::string& name) {
     const std::string unpack = "cd '" + folder_.path() + "' && '" + VDB_CMAKE + "' -E tar xzf '" + VDB_GOLDEN_FOLDER +
-                               "/format-" + GetParam() + ".tar.gz'";
+                               "/format-" + name + ".tar.gz'";
     ASSERT_EQ(std::system(unpack.c_str()), 0) << unpack;
     Reopen();
   }
@@ -28,6 +28,14 @@ class Golden : public ::testing::TestWithParam<const char*> {
     database_.emplace(Database::Open(folder_.Path("db"), {.create_if_missing = false}).value());
   }
   Collection Open(std::string_view name) { return database_->OpenCollection(name).value(); }
+
+  TempFolder folder_;
+  std::optional<Database> database_;
+};
+
+class Golden : public GoldenFolder, public ::testing::WithParamInterface<const char*> {
+ protected:
+  void SetUp() override { Unpack(GetParam()); }
 
   void CheckNotes() {
     Collection c = Open("notes");
@@ -109,9 +117,6 @@ class Golden : public ::testing::TestWithParam<const char*> {
     CheckWide();
     CheckBulk();
   }
-
-  TempFolder folder_;
-  std::optional<Database> database_;
 };
 
 TEST_P(Golden, IsReadAsItWasWritten) {
@@ -144,6 +149,30 @@ TEST_P(Golden, IsWrittenToAndReadAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, Golden, ::testing::Values("1.0"));
+
+TEST_F(GoldenFolder, RecordsWithoutAVectorAndADocument) {
+  Unpack("1.0-bare");
+  for (int round = 0; round < 2; ++round) {
+    Collection c = Open("bare");
+    EXPECT_EQ(c.Stats().value().damage, "");
+    EXPECT_EQ(c.options().dim, 2U);
+    EXPECT_EQ(c.GetDocument().value(), kBareDocument);
+    EXPECT_EQ(c.Count("n >= 0").value(), static_cast<std::uint64_t>(kBare));
+    std::set<std::string> wanted;
+    for (int i = 0; i < kBare; ++i) {
+      const Record record = c.Get(BareId(i), true).value();
+      EXPECT_EQ(record.payload, BarePayload(i));
+      EXPECT_EQ(record.vector, BareHasVector(i) ? BareVector(i) : std::vector<float>()) << i;
+      if (BareHasVector(i)) wanted.insert(BareId(i));
+    }
+    std::set<std::string> found;
+    const std::vector<float> query = {0, 0};
+    for (const Hit& hit : c.Search({.vector = query, .k = 100}).value().hits) found.insert(hit.id);
+    EXPECT_EQ(found, wanted);
+    EXPECT_EQ(c.Verify(), OkStatus());
+    Reopen();
+  }
+}
 
 }  // namespace
 }  // namespace vdb

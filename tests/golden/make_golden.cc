@@ -1,11 +1,12 @@
-// make_golden FOLDER: writes the database that contents.h describes, and ends without closing it, so that the store's
-// log holds commits.
+// make_golden FOLDER [bare]: writes the database that contents.h describes (or its other one), and ends without closing
+// it, so that the store's log holds commits.
 
 #include <unistd.h>
 #include <vdb/bulk_loader.h>
 #include <vdb/vdb.h>
 
 #include <cstdio>
+#include <string_view>
 
 #include "tests/golden/contents.h"
 
@@ -61,16 +62,33 @@ void WriteGone(Database* database) {
   database->DropCollection("gone").value();
 }
 
+void WriteBare(Database* database) {
+  Collection c = database->CreateCollection("bare", {.metric = Metric::kL2Squared}).value();
+  c.SetDocument(kBareDocument).value();
+  for (int i = 0; i < kBare; ++i) {
+    if (i == kBarePublished) c.Publish().value();
+    const std::string id = BareId(i);
+    const std::string payload = BarePayload(i);
+    const std::vector<float> v = BareHasVector(i) ? BareVector(i) : std::vector<float>();
+    c.Upsert({.id = id, .vector = v, .payload = payload, .without_vector = v.empty()}).value();
+  }
+}
+
 }  // namespace
 }  // namespace vdb
 
 // NOLINTNEXTLINE(bugprone-exception-escape): an exception ends the program, as it should.
 int main(int count, char** words) {
-  if (count != 2) {
-    std::fprintf(stderr, "usage: make_golden FOLDER\n");
+  const bool bare = count == 3 && std::string_view(words[2]) == "bare";
+  if (count != 2 && !bare) {
+    std::fprintf(stderr, "usage: make_golden FOLDER [bare]\n");
     return 2;
   }
   vdb::Database database = vdb::Database::Open(words[1]).value();
+  if (bare) {
+    vdb::WriteBare(&database);
+    ::_exit(0);
+  }
   vdb::WriteWide(&database);
   vdb::WriteBulk(&database);
   vdb::WriteGone(&database);

@@ -75,7 +75,6 @@ TEST(MappedLinks, AreSearchedWhileTheyAreLoaded) {
     }
   });
   while (rounds.load() == 0) std::this_thread::yield();
-  EXPECT_EQ(file->VerifyLevel0(), OkStatus());
   EXPECT_EQ(file->LoadLevel0(index.mutable_graph()), OkStatus());
   loading.store(false);
   searcher.join();

@@ -261,24 +261,12 @@ Status PublishedLinks::CheckNodes(std::uint32_t first, std::span<const std::uint
   return OkStatus();
 }
 
-Status PublishedLinks::VerifyLevel0() const {
-  const auto* words = static_cast<const std::uint32_t*>(mapping_.get());
-  return CheckNodes(0, {words, linked_ * Graph::StrideFor(m_)});
-}
-
 Status PublishedLinks::LoadLevel0(Graph* graph) const {
   return graph->ReplaceBorrowed([&](std::uint32_t first, std::span<std::uint32_t> words) -> Status {
     const std::uint64_t offset = level0_offset_ + std::uint64_t{first} * graph->stride() * sizeof(std::uint32_t);
     VDB_RETURN_IF_ERROR(file_.ReadAt(offset, words.data(), words.size_bytes()));
     return CheckNodes(first, words);
   });
-}
-
-Result<LoadedLinks> LoadLinkFile(const std::string& path, const LinkFileStamp& stamp) {
-  LoadedLinks loaded;
-  VDB_ASSIGN_OR_RETURN(const std::unique_ptr<PublishedLinks> file, PublishedLinks::Open(path, stamp, &loaded));
-  VDB_RETURN_IF_ERROR(file->LoadLevel0(loaded.graph.get()));
-  return loaded;
 }
 
 LinkSnapshot CopyLinks(const Graph& graph) {

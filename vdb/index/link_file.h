@@ -55,10 +55,8 @@ class PublishedLinks {
   static Result<std::unique_ptr<PublishedLinks>> Open(const std::string& path, const LinkFileStamp& stamp,
                                                       LoadedLinks* links);
 
-  // Compares level 0 with its checksums, and its links with the number of nodes. Reads all of it.
-  Status VerifyLevel0() const;
-
-  // The same, copying it into the graph that Open gave. With an error the graph goes on walking the mapped file; it
+  // Compares level 0 with its checksums, and its links with the number of nodes, copying it into the graph that Open
+  // gave. With an error the graph goes on walking the mapped file; it
   // should be replaced. Call as the graph's linker. Throws std::bad_alloc.
   Status LoadLevel0(Graph* graph) const;
 
@@ -77,9 +75,6 @@ class PublishedLinks {
   std::vector<std::uint64_t> level0_checksums_;  // per kNodesPerBlock nodes
   std::shared_ptr<const void> mapping_;
 };
-
-// Open and LoadLevel0 in one.
-Result<LoadedLinks> LoadLinkFile(const std::string& path, const LinkFileStamp& stamp);
 
 }  // namespace vdb
 
