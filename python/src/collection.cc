@@ -2,8 +2,10 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -40,6 +42,21 @@ std::size_t Upsert(Collection& collection, StrTuple ids, std::optional<InputArra
   return end;
 }
 
+// In eight sums, so that the compiler may use vector registers.
+double SumOfSquares(std::span<const float> vector) {
+  constexpr std::size_t kLanes = 8;
+  std::array<double, kLanes> sums{};
+  std::size_t j = 0;
+  for (; j + kLanes <= vector.size(); j += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const double component = vector[j + lane];
+      sums[lane] += component * component;
+    }
+  }
+  for (; j < vector.size(); ++j) sums[0] += static_cast<double>(vector[j]) * vector[j];
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
 // What the core will say of a vector, with its row.
 void CheckVector(std::span<const float> vector, const CollectionOptions& options, std::size_t row) {
   if (options.dim != 0 && vector.size() != options.dim) {
@@ -48,13 +65,13 @@ void CheckVector(std::span<const float> vector, const CollectionOptions& options
   if (vector.empty() || vector.size() > kMaxDim) {
     ThrowInvalid(StrCat("vectors have ", vector.size(), " components; wanted 1 to ", kMaxDim));
   }
-  double sum = 0;
-  for (std::size_t j = 0; j < vector.size(); ++j) {
+  // A square of a float never overflows a double: the sum is finite if and only if every component is.
+  const double sum = SumOfSquares(vector);
+  for (std::size_t j = 0; !std::isfinite(sum) && j < vector.size(); ++j) {
     if (!std::isfinite(vector[j])) {
       ThrowInvalid(StrCat("row ", row, ": vector component ", j, " is ", std::isnan(vector[j]) ? "NaN" : "infinite",
                           "; wanted a finite number"));
     }
-    sum += static_cast<double>(vector[j]) * vector[j];
   }
   if (options.metric == Metric::kCosine && sum == 0) {
     ThrowInvalid(StrCat("row ", row, ": the vector is all zeros, which has no direction under cosine"));

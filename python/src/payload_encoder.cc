@@ -26,7 +26,15 @@ void PayloadEncoder::Append(nb::handle payload, std::size_t row) {
 }
 
 void PayloadEncoder::Fail(std::string_view problem) const {
-  ThrowInvalid(StrCat("row ", row_, ": ", path_, path_.empty() ? "" : ": ", problem));
+  std::string path;
+  for (const Step& step : path_) {
+    if (step.key.data() == nullptr) {
+      path.append(StrCat("[", step.index, "]"));
+    } else {
+      path.append(path.empty() ? "" : ".").append(step.key);
+    }
+  }
+  ThrowInvalid(StrCat("row ", row_, ": ", path, path.empty() ? "" : ": ", problem));
 }
 
 std::string_view PayloadEncoder::TextOf(nb::handle value, std::string_view what) {
@@ -68,7 +76,6 @@ void PayloadEncoder::AppendValue(nb::handle value, std::size_t depth) {
 
 void PayloadEncoder::AppendDict(nb::handle dict, std::size_t depth) {
   if (depth > kMaxPayloadDepth) Fail(StrCat("nested deeper than ", kMaxPayloadDepth, " levels"));
-  const std::size_t path_size = path_.size();
   out_.push_back('{');
   Py_ssize_t position = 0;
   PyObject* key_pointer = nullptr;
@@ -84,9 +91,9 @@ void PayloadEncoder::AppendDict(nb::handle dict, std::size_t depth) {
     is_first = false;
     AppendString(name);
     out_.push_back(':');
-    path_.append(path_size == 0 ? "" : ".").append(name);
+    path_.push_back({.key = name});
     AppendValue(value, depth);
-    path_.resize(path_size);
+    path_.pop_back();
   }
   out_.push_back('}');
 }
@@ -94,15 +101,14 @@ void PayloadEncoder::AppendDict(nb::handle dict, std::size_t depth) {
 template <typename Sequence>
 void PayloadEncoder::AppendSequence(nb::handle sequence, std::size_t depth) {
   if (depth > kMaxPayloadDepth) Fail(StrCat("nested deeper than ", kMaxPayloadDepth, " levels"));
-  const std::size_t path_size = path_.size();
   const auto items = nb::borrow<Sequence>(sequence);
   out_.push_back('[');
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (i != 0) out_.push_back(',');
     const nb::object item = items[i];
-    path_.append(StrCat("[", i, "]"));
+    path_.push_back({.key = {}, .index = i});
     AppendValue(item, depth);
-    path_.resize(path_size);
+    path_.pop_back();
   }
   out_.push_back(']');
 }

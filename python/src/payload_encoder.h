@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vdb::python {
 
@@ -34,9 +35,15 @@ class PayloadEncoder {
   std::string_view TextOf(nanobind::handle value, std::string_view what);
   [[noreturn]] void Fail(std::string_view problem) const;
 
+  // A key, or the index of an element where there is none.
+  struct Step {
+    std::string_view key;
+    std::size_t index = 0;
+  };
+
   std::string& out_;
   std::size_t row_ = 0;
-  std::string path_;  // of the value at hand: author.names[2]
+  std::vector<Step> path_;  // of the value at hand; written out (author.names[2]) only for an error
 };
 
 }  // namespace vdb::python
