@@ -29,10 +29,11 @@ auto WithoutGil(Call&& call) {
   }
 }
 
-// Each adds its classes to the module. Order: results, collection, database.
+// Each adds its classes and functions to the module. Order: results, collection, database, commands.
 void BindResults(nanobind::module_& module);
 void BindCollection(nanobind::module_& module);
 void BindDatabase(nanobind::module_& module);
+void BindCommands(nanobind::module_& module);
 
 }  // namespace vdb::python
 

@@ -40,6 +40,7 @@ NB_MODULE(_core, module) {
   BindResults(module);
   BindCollection(module);
   BindDatabase(module);
+  BindCommands(module);
 }
 
 }  // namespace vdb::python

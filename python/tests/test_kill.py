@@ -16,16 +16,13 @@ import pytest
 
 import vdbx
 
-ROOT = Path(__file__).parents[2]
 THREADS = 3
 State = dict[str, tuple[dict[str, Any], list[float]]]  # payload and vector of each id
 
 
 def vdbctl(*arguments: str | Path) -> str:
-    """Runs the program of the package, or the one built beside it where the package is taken from a build folder."""
-    programs = [Path(vdbx.__file__).parent / "bin" / "vdbctl", ROOT / "build" / "release" / "tools" / "vdbctl"]
-    program = next(path for path in programs if path.exists())
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-c", "from vdbx._commands import vdbctl; vdbctl()", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

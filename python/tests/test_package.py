@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from importlib import metadata
@@ -97,6 +98,30 @@ def test_vdb_load_fills_what_python_reads(tmp_path: Path, commands: Path) -> Non
     run(commands / "vdb-load", path, "rows", "--create", "--metric", "cosine", *vectors)
     with vdbx.open(path) as db:
         assert db.collection("rows").search([0, 0, 1, 0], k=1)[0]["n"] == 2
+
+
+def test_commands_end_as_programs_do(tmp_path: Path, commands: Path) -> None:
+    done = subprocess.run([commands / "vdbctl", "info", tmp_path / "none"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3 and done.stderr.startswith("vdbctl: NotFound: there is no database at")
+    done = subprocess.run([commands / "vdb-load", "--wrong"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    path = tmp_path / "lines.vdb"
+    with vdbx.open(path) as db:
+        db.collection("rows", dim=1).upsert([f"{i}" for i in range(20_000)], np.ones((20_000, 1)))
+    # The reader goes away: the command ends by the signal, not by an error of Python.
+    with subprocess.Popen([commands / "vdbctl", "scan", path, "rows"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as scan:
+        assert scan.stdout is not None and scan.stderr is not None
+        assert scan.stdout.readline().startswith(b'{"id"')
+        scan.stdout.close()
+        assert scan.wait(60) == -signal.SIGPIPE and scan.stderr.read() == b""
+    # Ctrl-C while it waits for its input.
+    command = [commands / "vdbctl", "put", path, "rows"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as put:
+        assert put.stdin is not None and put.stderr is not None
+        put.stdin.write(b'{"id": "new", "vector": [1]}\n' * 100_000)
+        put.stdin.flush()
+        put.send_signal(signal.SIGINT)
+        assert put.wait(60) == -signal.SIGINT and put.stderr.read() == b""
 
 
 def test_the_quickstart(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy
@@ -345,3 +346,9 @@ class Database:
     def stats(self) -> DatabaseStats: ...
 
     def close(self) -> None: ...
+
+def vdbctl(words: Sequence[bytes]) -> int:
+    """As the program: its name and its arguments; returns the exit status."""
+
+def vdb_load(words: Sequence[bytes]) -> int:
+    """As the program: its name and its arguments; returns the exit status."""

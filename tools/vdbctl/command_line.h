@@ -1,0 +1,15 @@
+// vdbctl: administration of a vdb database from the command line.
+//
+// A program of its own (main.cc), and a command of the Python package, which has it in its extension module.
+// Thread safety: one call at a time; writes to stdout and stderr.
+#ifndef VDB_TOOLS_VDBCTL_COMMAND_LINE_H_
+#define VDB_TOOLS_VDBCTL_COMMAND_LINE_H_
+
+namespace vdb::tools {
+
+// As main: argv[0] is the program's name. Returns the exit status.
+int RunVdbctl(int argc, char** argv);
+
+}  // namespace vdb::tools
+
+#endif  // VDB_TOOLS_VDBCTL_COMMAND_LINE_H_
