@@ -129,6 +129,45 @@ def test_a_forked_child_lets_go_of_its_handles(tmp_path: Path) -> None:
         assert len(db.collection("notes")) == 1
 
 
+@pytest.mark.parametrize("ending", ["", "sys.exit(3)", "db.close()", "del notes, db", "raise SystemExit(3)", "1 / 0"])
+def test_a_forked_child_may_exit(tmp_path: Path, ending: str) -> None:
+    done = run(
+        f"""
+        import atexit, os, sys, vdbx
+        db = vdbx.open(sys.argv[1])
+        notes = db.collection("notes", dim=1, metric="l2")
+        notes.upsert("a", [1])
+        child = os.fork()
+        if child == 0:
+            atexit.register(print, "bye from the child")
+            try:
+                notes.count()
+            except vdbx.ForkError:
+                print("forked")
+            {ending}
+        else:
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(notes), flush=True)
+        """,
+        str(tmp_path / "fork.vdb"),
+    )
+    wanted = {"sys.exit(3)": 3, "raise SystemExit(3)": 3, "1 / 0": 1, "db.close()": 1}.get(ending, 0)
+    assert done.returncode == 0 and done.stdout == f"forked\nbye from the child\n{wanted} 1\n", done.stderr
+    assert ("ForkError" in done.stderr) == (ending == "db.close()")
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_multiprocessing_by_fork_while_open_ends(db: vdbx.Database) -> None:
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=sys.exit, args=(3,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 3
+    with context.Pool(2) as pool:
+        assert pool.map(abs, [-1, -2]) == [1, 2]
+        pool.close()
+        pool.join()
+
+
 def work(path: str) -> Any:
     try:
         with vdbx.open(path) as db:

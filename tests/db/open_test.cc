@@ -6,10 +6,13 @@
 #include <vdb/vdb.h>
 
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -146,6 +149,41 @@ TEST_F(OpenTest, AForkedChildHasNoneOfTheParentsDatabases) {
             }),
             0);
   EXPECT_TRUE(database.ListCollections().ok());
+}
+
+// Run by the next one, in a process of its own.
+TEST(Open, DISABLED_ForkWhileOpen) {
+  const char* path = std::getenv("VDB_TEST_PATH");
+  ASSERT_NE(path, nullptr);
+  // Read-only first: the second open starts more threads.
+  std::optional<Database> database = Database::Open(path, {.read_only = true}).value();
+  ASSERT_EQ(database->Close(), OkStatus());
+  database = Database::Open(path).value();
+  const Collection c = database->OpenCollection("c").value();
+  static std::FILE* file = nullptr;
+  file = std::fopen((std::string(path) + "/said").c_str(), "w");
+  ASSERT_NE(file, nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);  // waiting for a thread of the parent would take for ever
+    std::atexit([] { std::fputs("at exit", file); });
+    std::exit(7);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status)) << status;
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+  EXPECT_EQ(c.Count().value(), 1U);
+}
+
+TEST_F(OpenTest, AForkedChildMayExit) {
+  {
+    Database database = Database::Open(Path()).value();
+    Collection c = Make(database);
+    ASSERT_EQ(Put(c, "a", {1, 2}), OkStatus());
+  }
+  EXPECT_EQ(InFreshProcess("ForkWhileOpen"), 0);
+  EXPECT_EQ(Contents()[Path() + "/said"], "at exit");
 }
 
 constexpr std::size_t kDim = 128;

@@ -1,8 +1,13 @@
 #include "vdb/db/fork.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
 #include <vector>
 
 #include "vdb/db/database_impl.h"
@@ -22,6 +27,19 @@ Registry& GlobalRegistry() {
   return *registry;
 }
 
+// Of this process; a database was open, so that threads of RocksDB did not come along.
+std::atomic<bool> threads_were_lost{false};
+
+// At exit, before the destructors of RocksDB's global objects: these would wait for its threads, which a forked child
+// does not have, for ever. What has been registered since then with atexit, and a program's output, comes first.
+void EndForkedChild(int status, void* /*argument*/) {
+  if (!threads_were_lost.load(std::memory_order_acquire)) return;
+  std::cout.flush();
+  std::clog.flush();
+  std::fflush(nullptr);
+  ::_exit(status);
+}
+
 // The registry's lock is held across the fork, so that the child finds it whole.
 void BeforeFork() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   OpenRegistry::Global().LockForFork();
@@ -33,6 +51,7 @@ void AfterForkInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 void AfterForkInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (DatabaseImpl* database : GlobalRegistry().databases) database->MarkForked();
+  threads_were_lost.store(true, std::memory_order_release);
   GlobalRegistry().databases.clear();
   GlobalRegistry().mutex.Unlock();
   OpenRegistry::Global().ForgetInChild();
@@ -43,6 +62,13 @@ void AfterForkInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 void RegisterForFork(DatabaseImpl* database) {
   static const int installed = pthread_atfork(BeforeFork, AfterForkInParent, AfterForkInChild);
   static_cast<void>(installed);
+  // Later than RocksDB registers its destructors, which it does in the first open of either kind: run in reverse order.
+  static const int first_open = ::on_exit(EndForkedChild, nullptr);
+  static_cast<void>(first_open);
+  if (!database->read_only()) {
+    static const int first_writer = ::on_exit(EndForkedChild, nullptr);
+    static_cast<void>(first_writer);
+  }
   Registry& registry = GlobalRegistry();
   MutexLock lock(&registry.mutex);
   registry.databases.push_back(database);
