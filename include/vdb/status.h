@@ -20,13 +20,23 @@ enum class StatusCode {
   kInvalidArgument,     // the caller's fault: a size, a range, a syntax; nothing was changed
   kNotFound,            // no such collection, record or file
   kAlreadyExists,       // a collection of that name exists
-  kFailedPrecondition,  // wrong state: closed, locked by another process, read-only, forked
+  kFailedPrecondition,  // wrong state; reason() tells which
   kResourceExhausted,   // disk, memory or a limit; nothing was changed
   kDataLoss,            // bytes on disk are damaged or acknowledged data is missing
   kAborted,             // given up so that others can go on; try again
   kDeadlineExceeded,    // the caller's time limit
   kIoError,             // the system failed; the outcome of a write is unknown until the database is reopened
   kInternal,            // a defect of vdb or a surprise of a library below it
+};
+
+// Which wrong state a kFailedPrecondition is about.
+enum class StatusReason {
+  kNone = 0,
+  kClosed,       // the database has been closed, or the collection dropped
+  kForked,       // this process is a fork of one that had a database open
+  kInUse,        // another process has the database open, or this one with other options
+  kReadOnly,     // opened read-only, or read-only until reopened because a write failed
+  kNewerFormat,  // written by a newer vdb
 };
 
 // The code's name as printed before messages, e.g. "InvalidArgument".
@@ -58,6 +68,25 @@ constexpr std::string_view StatusCodeName(StatusCode code) {
   return "Unknown";
 }
 
+// The reason's name, e.g. "Closed"; empty for kNone.
+constexpr std::string_view StatusReasonName(StatusReason reason) {
+  switch (reason) {
+    case StatusReason::kNone:
+      return "";
+    case StatusReason::kClosed:
+      return "Closed";
+    case StatusReason::kForked:
+      return "Forked";
+    case StatusReason::kInUse:
+      return "InUse";
+    case StatusReason::kReadOnly:
+      return "ReadOnly";
+    case StatusReason::kNewerFormat:
+      return "NewerFormat";
+  }
+  return "";
+}
+
 // Thrown by Status::value() and Result::value() on an error; what() is the status as text.
 class BadStatus : public std::runtime_error {
  public:
@@ -68,11 +97,15 @@ class BadStatus : public std::runtime_error {
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(StatusCode code, std::string message) : code_(code), message_(std::move(message)) {}
+  Status(StatusCode code, std::string message, StatusReason reason = StatusReason::kNone)
+      : code_(code), reason_(reason), message_(std::move(message)) {}
 
   bool ok() const { return code_ == StatusCode::kOk; }
   StatusCode code() const { return code_; }
+  StatusReason reason() const { return reason_; }
   const std::string& message() const { return message_; }
+  // The same failure, told with more words.
+  Status WithMessage(std::string message) const { return Status(code_, std::move(message), reason_); }
 
   // "Ok", or "InvalidArgument: vector has 3 components; …".
   std::string ToString() const {
@@ -84,11 +117,12 @@ class [[nodiscard]] Status {
     if (!ok()) throw BadStatus(ToString());
   }
 
-  friend bool operator==(const Status& a, const Status& b) { return a.code_ == b.code_ && a.message_ == b.message_; }
+  friend bool operator==(const Status& a, const Status& b) = default;
   friend std::ostream& operator<<(std::ostream& out, const Status& status) { return out << status.ToString(); }
 
  private:
   StatusCode code_ = StatusCode::kOk;
+  StatusReason reason_ = StatusReason::kNone;
   std::string message_;
 };
 
@@ -104,8 +138,8 @@ inline Status NotFoundError(std::string m) {
 inline Status AlreadyExistsError(std::string m) {
   return Status(StatusCode::kAlreadyExists, std::move(m));
 }
-inline Status FailedPreconditionError(std::string m) {
-  return Status(StatusCode::kFailedPrecondition, std::move(m));
+inline Status FailedPreconditionError(std::string m, StatusReason reason = StatusReason::kNone) {
+  return Status(StatusCode::kFailedPrecondition, std::move(m), reason);
 }
 inline Status ResourceExhaustedError(std::string m) {
   return Status(StatusCode::kResourceExhausted, std::move(m));

@@ -20,7 +20,8 @@ void RaiseStatus(const std::exception_ptr& thrown, void* /*payload*/) {
   } catch (const StatusError& error) {
     const Status& status = error.status();
     const nb::object raised = nb::module_::import_("vdbx._errors")
-                                  .attr("error_of")(std::string(StatusCodeName(status.code())), status.message());
+                                  .attr("error_of")(std::string(StatusCodeName(status.code())),
+                                                    std::string(StatusReasonName(status.reason())), status.message());
     PyErr_SetObject(raised.type().ptr(), raised.ptr());
   }
 }

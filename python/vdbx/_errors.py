@@ -68,24 +68,16 @@ _BY_CODE: dict[str, type[VdbError]] = {
     "DeadlineExceeded": DeadlineError,
 }
 
-# FailedPrecondition is one code for several states; each is known by words of its message.
-_BY_WORDS: tuple[tuple[str, type[VdbError]], ...] = (
-    ("was forked", ForkError),
-    ("has been closed", ClosedError),
-    ("has been dropped", ClosedError),
-    ("is in use by", LockedError),
-    ("is open read-only in", LockedError),
-    ("is open in this process already", LockedError),
-    ("was opened read-only", ReadOnlyError),
-    ("is read-only until", ReadOnlyError),
-    ("the database has format", FormatError),
-)
+# Of FailedPrecondition, by what is wrong.
+_BY_REASON: dict[str, type[VdbError]] = {
+    "Closed": ClosedError,
+    "Forked": ForkError,
+    "InUse": LockedError,
+    "ReadOnly": ReadOnlyError,
+    "NewerFormat": FormatError,
+}
 
 
-def error_of(code: str, message: str) -> VdbError:
+def error_of(code: str, reason: str, message: str) -> VdbError:
     """The exception for a status of the core. Called by vdbx._core."""
-    if code == "FailedPrecondition":
-        for words, kind in _BY_WORDS:
-            if words in message:
-                return kind(message)
-    return _BY_CODE.get(code, VdbError)(message)
+    return (_BY_REASON.get(reason) or _BY_CODE.get(code, VdbError))(message)

@@ -233,7 +233,8 @@ TEST_F(Basic, ClosedDatabaseFailsEveryCall) {
   Put("a", 1, 0);
   ASSERT_EQ(database_->Close(), OkStatus());
   EXPECT_EQ(c().Get("a").status().code(), StatusCode::kFailedPrecondition);
-  EXPECT_EQ(database_->ListCollections().status().code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(c().Get("a").status().reason(), StatusReason::kClosed);
+  EXPECT_EQ(database_->ListCollections().status().reason(), StatusReason::kClosed);
   EXPECT_EQ(database_->Close(), OkStatus());
   collection_.reset();
   database_.reset();
@@ -245,7 +246,7 @@ TEST_F(Basic, ForkedChildFailsAndReleasesTheLock) {
   ASSERT_EQ(::pipe(ready), 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    const bool fails = c().Get("a").status().code() == StatusCode::kFailedPrecondition;
+    const bool fails = c().Get("a").status().reason() == StatusReason::kForked;
     ::close(ready[1]);
     char byte = 0;
     // Lives on until the parent has closed and reopened.

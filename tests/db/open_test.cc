@@ -111,7 +111,7 @@ TEST_F(OpenTest, ALinkToTheFolderIsTheSameDatabase) {
 TEST_F(OpenTest, OtherOptionsAreRefusedByName) {
   Database first = Database::Open(Path(), {.threads = 2}).value();
   const Status status = Database::Open(Path(), {.threads = 1}).status();
-  EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.reason(), StatusReason::kInUse);
   EXPECT_NE(status.message().find("threads 2"), std::string::npos) << status;
   EXPECT_EQ(Database::Open(Path(), {.threads = 2, .read_only = true}).status().code(), StatusCode::kFailedPrecondition);
 }

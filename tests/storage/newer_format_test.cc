@@ -68,7 +68,7 @@ class NewerFormat : public ::testing::Test {
     for (const std::size_t copy : {0, 512}) Rewrite(path_ + "/FORMAT", copy, copy + 32, copy + field, value);
   }
   void ExpectRefusedUnchanged(const Status& status, const std::string& version) const {
-    EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition) << status;
+    EXPECT_EQ(status.reason(), StatusReason::kNewerFormat) << status;
     for (const std::string& words : {path_ + "/FORMAT", version, std::string("reads format 1")}) {
       EXPECT_NE(status.message().find(words), std::string::npos) << status << " without " << words;
     }
@@ -175,7 +175,7 @@ void SetCatalogVersion(const std::string& store, char key_prefix, char version) 
 
 TEST_F(NewerFormat, CatalogRecordsAreRefused) {
   const auto expect_refused = [&](const Status& status, const std::string& what) {
-    EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition) << status;
+    EXPECT_EQ(status.reason(), StatusReason::kNewerFormat) << status;
     for (const std::string& words : {path_ + "/store", what + " has version 2", std::string("reads up to 1")}) {
       EXPECT_NE(status.message().find(words), std::string::npos) << status << " without " << words;
     }

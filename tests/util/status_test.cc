@@ -35,6 +35,23 @@ TEST(Status, EveryCodeHasItsName) {
   EXPECT_EQ(InternalError("x").ToString(), "Internal: x");
 }
 
+TEST(Status, AWrongStateHasAReasonThatMoreWordsKeep) {
+  EXPECT_EQ(FailedPreconditionError("x").reason(), StatusReason::kNone);
+  EXPECT_EQ(NotFoundError("x").reason(), StatusReason::kNone);
+  const Status closed = FailedPreconditionError("a has been closed", StatusReason::kClosed);
+  const Status told = closed.WithMessage("record 'r': a has been closed");
+  EXPECT_EQ(told.code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(told.reason(), StatusReason::kClosed);
+  EXPECT_EQ(told.ToString(), "FailedPrecondition: record 'r': a has been closed");
+  EXPECT_FALSE(closed == FailedPreconditionError("a has been closed"));
+  EXPECT_EQ(StatusReasonName(StatusReason::kNone), "");
+  EXPECT_EQ(StatusReasonName(StatusReason::kClosed), "Closed");
+  EXPECT_EQ(StatusReasonName(StatusReason::kForked), "Forked");
+  EXPECT_EQ(StatusReasonName(StatusReason::kInUse), "InUse");
+  EXPECT_EQ(StatusReasonName(StatusReason::kReadOnly), "ReadOnly");
+  EXPECT_EQ(StatusReasonName(StatusReason::kNewerFormat), "NewerFormat");
+}
+
 TEST(Status, ValueThrowsOnErrorsOnly) {
   EXPECT_NO_THROW(OkStatus().value());
   try {

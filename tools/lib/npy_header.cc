@@ -106,7 +106,7 @@ Result<NpyHeader> Read(FileWindow* file) {
 Result<NpyHeader> ReadNpyHeader(FileWindow* file) {
   Result<NpyHeader> header = Read(file);
   if (header.ok()) return header;
-  return Status(header.status().code(), StrCat(file->path(), ": ", header.status().message()));
+  return header.status().WithMessage(StrCat(file->path(), ": ", header.status().message()));
 }
 
 }  // namespace vdb::tools

@@ -171,7 +171,7 @@ class JsonlReader final : public VectorReader {
     VDB_ASSIGN_OR_RETURN(const bool found, lines_.Next(&line_));
     if (!found) return false;
     const Status status = Parse(row);
-    if (!status.ok()) return Status(status.code(), StrCat(Place(), ": ", status.message()));
+    if (!status.ok()) return status.WithMessage(StrCat(Place(), ": ", status.message()));
     return true;
   }
   std::string Place() const override { return lines_.Place(); }

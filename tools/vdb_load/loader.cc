@@ -175,7 +175,7 @@ Result<Collection> Append(const LoadJob& job, Database* database, std::uint64_t 
   });
   if (!status.ok()) {
     const std::uint64_t rows = pump->rows();
-    return rows == 0 ? status : Status(status.code(), StrCat(status.message(), "; rows loaded before it: ", rows));
+    return rows == 0 ? status : status.WithMessage(StrCat(status.message(), "; rows loaded before it: ", rows));
   }
   progress->Show("indexing", 0, 0);
   VDB_RETURN_IF_ERROR(collection.WaitForIndex());

@@ -13,7 +13,7 @@ constexpr std::size_t kBatchRows = 500;
 constexpr std::size_t kBatchBytes = std::size_t{16} << 20;
 
 Status Located(const std::string& place, const Status& status) {
-  return Status(status.code(), StrCat(place, ": ", status.message()));
+  return status.WithMessage(StrCat(place, ": ", status.message()));
 }
 
 // Bad rows can be passed over; other errors end the reading.

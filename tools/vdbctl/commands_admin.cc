@@ -171,7 +171,7 @@ Status Verify(const Arguments& a) {
   }
   if (a.json) std::printf("{\"verified\": %zu, \"collections\": [%s]}\n", names.size(), json.c_str());
   if (damaged == 0) return OkStatus();
-  return Status(first.code(), StrCat(damaged, " of ", names.size(), " collections, the first: ", first.message()));
+  return first.WithMessage(StrCat(damaged, " of ", names.size(), " collections, the first: ", first.message()));
 }
 
 Status Compact(const Arguments& a) {

@@ -39,7 +39,7 @@ Result<std::uint64_t> PutLines(Collection* collection) {
     if (!found) return count;
     const Status status = PutLine(collection, line);
     if (status.ok()) continue;
-    return Status(status.code(), StrCat(lines.Place(), ": ", status.message(), "; records written before it: ", count));
+    return status.WithMessage(StrCat(lines.Place(), ": ", status.message(), "; records written before it: ", count));
   }
 }
 

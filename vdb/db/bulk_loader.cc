@@ -20,7 +20,7 @@ constexpr std::size_t kCompactRows = 1'000;  // records read and added at a time
 // A failure before the switch to the new generation.
 Status NothingChanged(const Status& status) {
   if (status.ok()) return status;
-  return Status(status.code(), StrCat(status.message(), ". The load is given up; the collection is as it was"));
+  return status.WithMessage(StrCat(status.message(), ". The load is given up; the collection is as it was"));
 }
 
 }  // namespace

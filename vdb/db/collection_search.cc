@@ -168,7 +168,7 @@ Result<std::vector<SearchResult>> CollectionImpl::SearchBatch(std::span<const Se
   results.reserve(requests.size());
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (!found[i].ok()) {
-      return Status(found[i].status().code(), StrCat("search ", i, " of the batch: ", found[i].status().message()));
+      return found[i].status().WithMessage(StrCat("search ", i, " of the batch: ", found[i].status().message()));
     }
     results.push_back(*std::move(found[i]));
   }

@@ -98,7 +98,7 @@ Result<std::uint64_t> CollectionImpl::Update(std::span<const PayloadUpdate> upda
   for (const PayloadUpdate& update : updates) {
     VDB_RETURN_IF_ERROR(ValidateId(update.id));
     if (Status status = parser.Parse(update.payload, &parsed); !status.ok()) {
-      return Status(status.code(), StrCat("record '", update.id, "': ", status.message()));
+      return status.WithMessage(StrCat("record '", update.id, "': ", status.message()));
     }
   }
   return RunUpdate(mode, durability, [&](UpdatedRecords* records) -> Status {

@@ -16,7 +16,7 @@ namespace vdb {
 Status CollectionImpl::PrepareUpsert(const RecordView& record, Mutation* mutation) const {
   VDB_RETURN_IF_ERROR(ValidateId(record.id));
   const auto name_record = [&](const Status& status) {
-    return Status(status.code(), StrCat("record '", record.id, "': ", status.message()));
+    return status.WithMessage(StrCat("record '", record.id, "': ", status.message()));
   };
   if (record.without_vector) {
     if (!record.vector.empty()) {

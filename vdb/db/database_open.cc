@@ -160,8 +160,8 @@ Status DatabaseImpl::OpenStore(const OpenOptions& options) {
         StrCat(store.status().message(), ". Nothing is lost: free some space and open it again"));
   }
   if (!store.ok()) {
-    return Status(store.status().code(), StrCat(store.status().message(), ". Make a readable copy with: vdbctl repair ",
-                                                path_, " NEW_FOLDER"));
+    return store.status().WithMessage(
+        StrCat(store.status().message(), ". Make a readable copy with: vdbctl repair ", path_, " NEW_FOLDER"));
   }
   store_ = *std::move(store);
   if (opened_read_only_) return CheckWatermarkReadOnly();
@@ -291,7 +291,7 @@ Status DatabaseImpl::Close() {
 }
 
 void DatabaseImpl::CloseAbandoned() {
-  BecomeReadOnly(FailedPreconditionError("its folder was deleted or replaced"));
+  BecomeReadOnly(FailedPreconditionError("its folder was deleted or replaced", StatusReason::kReadOnly));
   store_->DiscardUnflushed();
   static_cast<void>(Close());
 }
@@ -319,9 +319,10 @@ void DatabaseImpl::Release(DatabaseImpl* database) noexcept {
 Status DatabaseImpl::CheckUsable() const {
   if (forked_.load(std::memory_order_acquire)) {
     return FailedPreconditionError(
-        StrCat(path_, " was opened before this process was forked; open it again after the fork"));
+        StrCat(path_, " was opened before this process was forked; open it again after the fork"),
+        StatusReason::kForked);
   }
-  if (gate_.closed()) return FailedPreconditionError(StrCat(path_, " has been closed"));
+  if (gate_.closed()) return FailedPreconditionError(StrCat(path_, " has been closed"), StatusReason::kClosed);
   return OkStatus();
 }
 

@@ -21,11 +21,13 @@ namespace vdb {
 Status DatabaseImpl::CheckWritable() const {
   if (!is_read_only_.load(std::memory_order_acquire)) return OkStatus();
   if (opened_read_only_) {
-    return FailedPreconditionError(StrCat(path_, " was opened read-only; open it for writing to change it"));
+    return FailedPreconditionError(StrCat(path_, " was opened read-only; open it for writing to change it"),
+                                   StatusReason::kReadOnly);
   }
   MutexLock lock(&read_only_mutex_);
   return FailedPreconditionError(
-      StrCat(path_, " is read-only until it is closed and opened again, since a write failed: ", read_only_.message()));
+      StrCat(path_, " is read-only until it is closed and opened again, since a write failed: ", read_only_.message()),
+      StatusReason::kReadOnly);
 }
 
 Status DatabaseImpl::CheckSpace() const {

@@ -13,7 +13,8 @@ namespace {
 Status CompareOptions(const std::string& path, const OpenOptions& open, const OpenOptions& wanted) {
   const auto differs = [&](std::string_view option, std::uint64_t is, std::uint64_t asked) {
     return FailedPreconditionError(StrCat(path, " is open in this process already, with ", option, " ", is,
-                                          "; wanted the same, got ", asked, ". Close it first, or use that handle"));
+                                          "; wanted the same, got ", asked, ". Close it first, or use that handle"),
+                                   StatusReason::kInUse);
   };
   if (open.read_only != wanted.read_only) {
     return differs("read_only", open.read_only ? 1 : 0, wanted.read_only ? 1 : 0);
@@ -37,7 +38,8 @@ DatabaseLease::~DatabaseLease() {
 Status DatabaseLease::CheckOpen() const {
   VDB_RETURN_IF_ERROR(database_->CheckUsable());
   if (!closed_.load(std::memory_order_acquire)) return OkStatus();
-  return FailedPreconditionError(StrCat("this handle of ", database_->path(), " has been closed"));
+  return FailedPreconditionError(StrCat("this handle of ", database_->path(), " has been closed"),
+                                 StatusReason::kClosed);
 }
 
 Status DatabaseLease::Close() {
@@ -77,7 +79,8 @@ Result<std::shared_ptr<DatabaseLease>> OpenRegistry::Open(const std::string& pat
         StrCat("cannot open ", path,
                " for writing: this process was forked from one that had a database open, and "
                "the store's background threads have not come along. Start the process afresh (exec, or "
-               "multiprocessing's 'spawn'), or open it read-only"));
+               "multiprocessing's 'spawn'), or open it read-only"),
+        StatusReason::kForked);
   }
   VDB_ASSIGN_OR_RETURN(std::shared_ptr<DatabaseImpl> database, DatabaseImpl::Open(path, options));
   ever_opened_ = true;

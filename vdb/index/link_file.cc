@@ -98,9 +98,10 @@ class LinkFileReader {
     if (header_.magic != kMagic) return file_.Damaged("it does not begin as a file of links");
     if (header_.checksum != header_.ComputeChecksum()) return file_.Damaged("its header differs from its checksum");
     if (header_.version != kVersion || header_.code_kind != kFloat32Codes) {
-      return FailedPreconditionError(StrCat(file_.file_.path(), " has version ", header_.version, ", codes ",
-                                            header_.code_kind, "; this program reads version ", kVersion, ", codes ",
-                                            kFloat32Codes));
+      return FailedPreconditionError(
+          StrCat(file_.file_.path(), " has version ", header_.version, ", codes ", header_.code_kind,
+                 "; this program reads version ", kVersion, ", codes ", kFloat32Codes),
+          StatusReason::kNewerFormat);
     }
     if (header_.m != stamp_.m || header_.slots != stamp_.slots || header_.commit_seq != stamp_.commit_seq) {
       return file_.Damaged(StrCat("it is of commit ", header_.commit_seq, " with ", header_.slots, " slots and M ",
@@ -111,7 +112,8 @@ class LinkFileReader {
     for (const Section& section : Sections()) {
       if ((section.flags & kRequired) != 0 && (section.kind < kLevel0 || section.kind > kChecksums)) {
         return FailedPreconditionError(
-            StrCat(file_.file_.path(), " needs section ", section.kind, ", which this program does not know"));
+            StrCat(file_.file_.path(), " needs section ", section.kind, ", which this program does not know"),
+            StatusReason::kNewerFormat);
       }
       if (section.offset > file_bytes_ || section.size > file_bytes_ - section.offset) {
         return file_.Damaged(StrCat("section ", section.kind, " of ", section.size, " bytes at ", section.offset,

@@ -19,7 +19,7 @@ Result<bool> PayloadMatches(const FilterProgram& program, std::uint32_t slot, Pa
   VDB_RETURN_IF_ERROR(payloads.ReadPayload(slot, payload));
   const Result<Tri> truth = EvaluateFilter(program.filter(), {program.index().ids().Get(slot), *payload});
   if (!truth.ok()) {
-    return Status(truth.status().code(), StrCat("record in slot ", slot, ": ", truth.status().message()));
+    return truth.status().WithMessage(StrCat("record in slot ", slot, ": ", truth.status().message()));
   }
   return *truth == Tri::kTrue;
 }

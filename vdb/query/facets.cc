@@ -193,7 +193,7 @@ class FacetCounter {
     VDB_RETURN_IF_ERROR(payloads_.ReadPayload(slot, &payload_));
     Status status = VisitValues(path_, payload_, [this](const ScalarRef& value) { AddScalar(value); });
     if (status.ok()) return status;
-    return Status(status.code(), StrCat("record in slot ", slot, ": ", status.message()));
+    return status.WithMessage(StrCat("record in slot ", slot, ": ", status.message()));
   }
 
   void AddScalar(const ScalarRef& value) {

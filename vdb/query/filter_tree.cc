@@ -136,7 +136,7 @@ Status SubstituteValue(std::span<const Value> values, std::vector<bool>* used, F
   if (operand->is_list) return OkStatus();  // ExpandList checks it
   Status status = CheckValue(operand->value);
   if (status.ok()) return status;
-  return Status(status.code(), StrCat("$", number, ": ", status.message()));
+  return status.WithMessage(StrCat("$", number, ": ", status.message()));
 }
 
 // Puts the values of a bound list in place of its parameter. What is left of a predicate on no values is a constant.
@@ -152,8 +152,8 @@ Status ExpandList(std::uint32_t number, FilterNode* leaf) {
     const Status status = value.type() == Value::Type::kList ? InvalidArgumentError("a list in a list; wanted values")
                                                              : CheckValue(value);
     if (!status.ok()) {
-      return Status(status.code(),
-                    StrCat("$", number, ", value ", leaf->operands.size(), " of its list: ", status.message()));
+      return status.WithMessage(
+          StrCat("$", number, ", value ", leaf->operands.size(), " of its list: ", status.message()));
     }
     leaf->operands.push_back({value});
   }

@@ -22,7 +22,8 @@ Status BeginRead(std::string_view what, ByteReader* reader) {
   if (!reader->Read(&version)) return Damaged(what);
   if (version > kValueVersion) {
     return FailedPreconditionError(
-        StrCat("the catalog's ", what, " has version ", version, "; this build reads up to ", kValueVersion));
+        StrCat("the catalog's ", what, " has version ", version, "; this build reads up to ", kValueVersion),
+        StatusReason::kNewerFormat);
   }
   return version == kValueVersion ? OkStatus() : Damaged(what);
 }

@@ -37,10 +37,11 @@ Result<StampState> ReadFormatStamp(const std::string& path) {
     if (!file.ReadAt(copy * kCopyBytes, &stamp, sizeof(stamp)).ok()) continue;
     if (stamp.magic != kMagic || stamp.checksum != stamp.ComputeChecksum()) continue;
     if (stamp.major != kFormatMajor || stamp.required_features != 0) {
-      return FailedPreconditionError(StrCat(path, ": the database has format ", stamp.major, ".", stamp.minor,
-                                            " (required features ", stamp.required_features,
-                                            "); this build of vdb reads format ", kFormatMajor,
-                                            ". Open it with a newer vdb; nothing was changed"));
+      return FailedPreconditionError(
+          StrCat(path, ": the database has format ", stamp.major, ".", stamp.minor, " (required features ",
+                 stamp.required_features, "); this build of vdb reads format ", kFormatMajor,
+                 ". Open it with a newer vdb; nothing was changed"),
+          StatusReason::kNewerFormat);
     }
     return StampState::kCurrent;
   }

@@ -84,7 +84,8 @@ Result<LockFile> LockFile::AcquireShared(const std::string& path) {
   if (errno != EAGAIN && errno != EACCES) return SystemError("cannot lock", path, errno);
   return FailedPreconditionError(StrCat(ParentDirectory(path), " is in use by ", HolderOf(fd),
                                         ", which writes to it. Close it there, or open it read-only there too: a "
-                                        "database has one writing process or any number of reading ones"));
+                                        "database has one writing process or any number of reading ones"),
+                                 StatusReason::kInUse);
 }
 
 std::optional<LockFile::Identity> LockFile::IdentityOf(const std::string& path) {
@@ -107,11 +108,13 @@ Result<LockFile> LockFile::Acquire(const std::string& path) {
     if (errno != EAGAIN && errno != EACCES) return SystemError("cannot lock", path, errno);
     if (IsHeldByReaders(fd)) {
       return FailedPreconditionError(StrCat(ParentDirectory(path), " is open read-only in ", ReadersOf(path),
-                                            ". Close it there, or open it read-only here too"));
+                                            ". Close it there, or open it read-only here too"),
+                                     StatusReason::kInUse);
     }
     return FailedPreconditionError(StrCat(ParentDirectory(path), " is in use by ", HolderOf(fd),
                                           ". Close it there, or open it read-only in both: a database has one writing "
-                                          "process or any number of reading ones"));
+                                          "process or any number of reading ones"),
+                                   StatusReason::kInUse);
   }
   const FileHandle file(::dup(fd), path);
   VDB_RETURN_IF_ERROR(file.Truncate(0));

@@ -23,7 +23,7 @@ Result<T> ReadNumber(const Result<std::optional<std::string>>& value, std::strin
 template <typename T>
 Result<T> In(const std::string& path, Result<T> decoded) {
   if (decoded.ok()) return decoded;
-  return Status(decoded.status().code(), StrCat(path, ": ", decoded.status().message()));
+  return decoded.status().WithMessage(StrCat(path, ": ", decoded.status().message()));
 }
 
 }  // namespace
