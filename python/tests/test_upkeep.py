@@ -86,6 +86,17 @@ def test_events_are_logged_without_being_asked_for(notes: vdbx.Collection, caplo
     assert len(caplog.records) == 2
 
 
+def test_events_may_be_asked_for_after_closing(notes: vdbx.Collection, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "vdbx")
+    db = notes.database
+    notes.compact()
+    db._core.close()  # what comes while it closes is in no list yet
+    db.close()
+    assert len(caplog.records) == 1
+    assert [event.text for event in db.events()] == ["collection 'notes' has a new generation of 3 records"]
+    assert db.events() == []
+
+
 def test_damage_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "d.vdb"
     with vdbx.open(path) as db:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from vdbx import _core
 from vdbx._collection import Collection, _gathered, _vectors_or_none
 from vdbx._convert import Array
-from vdbx._errors import ClosedError, ForkError, InvalidArgumentError, NotFoundError, VdbError
+from vdbx._errors import ForkError, InvalidArgumentError, NotFoundError, VdbError
 from vdbx.embed._protocol import EmbedArgument, model_of
 from vdbx.embed._stored import CollectionModel
 
@@ -139,6 +139,7 @@ class Database:
         """What happened in the background since the last call, oldest first, at most 1,000.
 
         Each also goes to logging.getLogger("vdbx"): here, and when collections are opened and the database is closed.
+        After closing, too: what closing told is among them.
         """
         self._log_events()
         events = []
@@ -161,9 +162,11 @@ class Database:
 
         Where the path was opened more than once, the last close does that; this object fails from now on anyway.
         """
-        with contextlib.suppress(ClosedError, ForkError):
-            self._log_events()
-        self._core.close()
+        try:
+            self._core.close()
+        finally:
+            with contextlib.suppress(ForkError):
+                self._log_events()
         _open_databases.discard(self)
 
     def __enter__(self) -> Database:

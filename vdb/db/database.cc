@@ -84,9 +84,10 @@ Status Database::Checkpoint(const std::string& folder) {
 }
 
 Result<std::vector<Event>> Database::DrainEvents() {
-  return Guarded(*lease_, [&](const std::shared_ptr<DatabaseImpl>& impl) -> Result<std::vector<Event>> {
-    return impl->events().Drain();
-  });
+  const std::shared_ptr<DatabaseImpl>& database = lease_->database();
+  // In a forked child the log's lock may be held by a thread that is not there.
+  if (Status usable = database->CheckUsable(); usable.reason() == StatusReason::kForked) return usable;
+  return database->events().Drain();
 }
 
 Status Database::Close() {
