@@ -164,10 +164,15 @@ nb::tuple Get(const Collection& collection, const StrTuple& ids, bool vectors) {
   return nb::make_tuple(std::move(found), std::move(places));
 }
 
-// The parts of a request that are the same for all vectors of a batch.
-// 7 parameters: as Python gives them.
-SearchRequest MakeRequest(std::size_t k, const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact,
-                          std::optional<float> radius, std::int64_t timeout_us) {
+// What a search asks beside its query. Its request borrows nothing from Python.
+struct SearchOptions {
+  SearchRequest request;
+};
+
+// 9 parameters: as Python gives them.
+void InitSearchOptions(SearchOptions* self, std::size_t k, const std::string& filter, const AnyTuple& bind,
+                       std::size_t ef, bool exact, std::optional<float> radius, std::int64_t timeout_us, bool fields,
+                       bool vectors) {
   SearchRequest request;
   request.k = k;
   if (!filter.empty()) request.filter = filter;
@@ -176,13 +181,9 @@ SearchRequest MakeRequest(std::size_t k, const std::string& filter, const AnyTup
   request.exact = exact;
   request.radius = radius;
   request.timeout = std::chrono::microseconds(timeout_us);
-  return request;
-}
-
-SearchRequest WithParts(SearchRequest request, bool fields, bool vectors) {
   request.with_payload = fields;
   request.with_vector = vectors;
-  return request;
+  new (self) SearchOptions{std::move(request)};
 }
 
 // The vector of a query, which an id may stand for.
@@ -203,31 +204,22 @@ auto WithQuery(Query query, const std::optional<std::string>& id, SearchRequest 
   return WithoutGil([&] { return call(request); });
 }
 
-// 12 parameters: as Python gives them.
-SearchResult Search(const Collection& collection, Query query, const std::optional<std::string>& id, std::size_t k,
-                    const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact,
-                    std::optional<float> radius, std::int64_t timeout_us, bool fields, bool vectors) {
-  return WithQuery(std::move(query), id,
-                   WithParts(MakeRequest(k, filter, bind, ef, exact, radius, timeout_us), fields, vectors),
+SearchResult Search(const Collection& collection, Query query, const std::optional<std::string>& id,
+                    const SearchOptions& options) {
+  return WithQuery(std::move(query), id, options.request,
                    [&](const SearchRequest& request) { return collection.Search(request); });
 }
 
-// 10 parameters: as Python gives them.
-Explanation Explain(const Collection& collection, Query query, const std::optional<std::string>& id, std::size_t k,
-                    const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact,
-                    std::optional<float> radius, std::int64_t timeout_us) {
-  return WithQuery(std::move(query), id, MakeRequest(k, filter, bind, ef, exact, radius, timeout_us),
+Explanation Explain(const Collection& collection, Query query, const std::optional<std::string>& id,
+                    const SearchOptions& options) {
+  return WithQuery(std::move(query), id, options.request,
                    [&](const SearchRequest& request) { return collection.Explain(request); });
 }
 
-// 11 parameters: as Python gives them.
-std::vector<SearchResult> SearchBatch(const Collection& collection, InputArray queries, std::size_t k,
-                                      const std::string& filter, const AnyTuple& bind, std::size_t ef, bool exact,
-                                      std::optional<float> radius, std::int64_t timeout_us, bool fields, bool vectors) {
+std::vector<SearchResult> SearchBatch(const Collection& collection, InputArray queries, const SearchOptions& options) {
   const VectorRows rows(std::move(queries));
   std::vector<float> scratch(rows.in_place() ? 0 : rows.rows() * rows.dim());
-  std::vector<SearchRequest> requests(
-      rows.rows(), WithParts(MakeRequest(k, filter, bind, ef, exact, radius, timeout_us), fields, vectors));
+  std::vector<SearchRequest> requests(rows.rows(), options.request);
   for (std::size_t i = 0; i < rows.rows(); ++i) requests[i].vector = rows.Row(i, scratch.data() + i * rows.dim());
   return WithoutGil([&] { return collection.SearchBatch(requests); });
 }
@@ -286,6 +278,9 @@ void BindStats(nb::module_& module) {
 
 void BindCollection(nb::module_& module) {
   BindStats(module);
+  nb::class_<SearchOptions>(module, "SearchOptions", "What a search asks beside its query.")
+      .def("__init__", &InitSearchOptions, nb::arg("k"), nb::arg("filter"), nb::arg("bind"), nb::arg("ef"),
+           nb::arg("exact"), nb::arg("radius").none(), nb::arg("timeout_us"), nb::arg("fields"), nb::arg("vectors"));
   nb::class_<Collection>(module, "Collection")
       .def_prop_ro("name", &Collection::name)
       .def_prop_ro("dim", [](const Collection& c) { return c.options().dim; })
@@ -310,14 +305,9 @@ void BindCollection(nb::module_& module) {
           nb::arg("json"))
       .def("get", &Get, nb::arg("ids"), nb::arg("vectors"),
            nb::sig("def get(self, ids: tuple[str, ...], vectors: bool) -> tuple[Records, list[int]]"))
-      .def("search", &Search, nb::arg("query").none(), nb::arg("id").none(), nb::arg("k"), nb::arg("filter"),
-           nb::arg("bind"), nb::arg("ef"), nb::arg("exact"), nb::arg("radius").none(), nb::arg("timeout_us"),
-           nb::arg("fields"), nb::arg("vectors"))
-      .def("search_batch", &SearchBatch, nb::arg("queries"), nb::arg("k"), nb::arg("filter"), nb::arg("bind"),
-           nb::arg("ef"), nb::arg("exact"), nb::arg("radius").none(), nb::arg("timeout_us"), nb::arg("fields"),
-           nb::arg("vectors"))
-      .def("explain", &Explain, nb::arg("query").none(), nb::arg("id").none(), nb::arg("k"), nb::arg("filter"),
-           nb::arg("bind"), nb::arg("ef"), nb::arg("exact"), nb::arg("radius").none(), nb::arg("timeout_us"))
+      .def("search", &Search, nb::arg("query").none(), nb::arg("id").none(), nb::arg("options"))
+      .def("search_batch", &SearchBatch, nb::arg("queries"), nb::arg("options"))
+      .def("explain", &Explain, nb::arg("query").none(), nb::arg("id").none(), nb::arg("options"))
       .def("count", &Count, nb::arg("filter"), nb::arg("bind"))
       .def("facets", &Facets, nb::arg("path"), nb::arg("filter"), nb::arg("bind"), nb::arg("limit"))
       .def("scan", &Scan, nb::arg("filter"), nb::arg("bind"), nb::arg("fields"), nb::arg("vectors"))

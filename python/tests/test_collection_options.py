@@ -47,6 +47,8 @@ def test_bad_search_sizes(notes: vdbx.Collection, k: int, ef: int | None) -> Non
 def test_unknown_keywords_are_refused(notes: vdbx.Collection) -> None:
     for call in (
         lambda: notes.search([1, 0, 0], where="x"),  # type: ignore[call-arg]
+        lambda: notes.search_batch([[1, 0, 0]], where="x"),  # type: ignore[call-arg]
+        lambda: notes.explain([1, 0, 0], n_results=3),  # type: ignore[call-arg]
         lambda: notes.upsert("a", [1, 0, 0], metadatas=[{}]),  # type: ignore[call-arg]
         lambda: notes.database.collection("x", dim=3, ef=5),  # type: ignore[call-arg]
     ):

@@ -32,7 +32,7 @@ def main() -> None:
         record: vdbx.Record | None = notes.get("a")
         records: list[vdbx.Record | None] = notes.get(["a", "b"], vectors=True)
         scan: Iterator[vdbx.Record] = notes.scan(F.n > 1)
-        batch: list[vdbx.SearchResult] = notes.search_batch(np.ones((2, 2)))
+        batch: list[vdbx.SearchResult] = notes.search_batch(np.ones((2, 2)), 3, filter="n > ?", params=[1], ef=50)
         count: int = notes.count("n = 1") + notes.delete(ids) + notes.delete(filter=F.n == 1) + len(notes)
         with db.write() as write:
             write.upsert(notes, "b", [1, 2])
@@ -47,4 +47,4 @@ def main() -> None:
         db.checkpoint("copy.vdb")
         with vdbx.open("copy.vdb", read_only=True) as copy:
             print(copy.read_only, changed, near, facets.min, facets.distinct, facets[0].count, by_value, events)
-        print(notes.explain([1.0, 2.0]).details.matches, notes.stats().records)
+        print(notes.explain([1.0, 2.0], k=3, filter=F.n > 1, exact=True).details.matches, notes.stats().records)

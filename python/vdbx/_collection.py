@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Union, overload
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from vdbx._records import Facets, Record, SearchResult
 from vdbx.embed._stored import CollectionModel
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from vdbx._database import Database
 
 TEXT_KEY = "text"
@@ -36,6 +38,19 @@ class Id:
 
 
 Query = Union[str, Id, Sequence[float], Array]
+
+
+class SearchOptions(TypedDict, total=False):
+    """Keywords of search, and of those that search likewise."""
+
+    filter: Filter
+    params: Params
+    fields: bool
+    vectors: bool
+    ef: int | None
+    exact: bool
+    radius: float | None
+    timeout: float | None
 
 
 class Collection:
@@ -250,30 +265,20 @@ class Collection:
         ef: candidates kept on the walk, more finds more. exact: score every match. radius: only hits at most so far away,
         every match is scored. timeout: seconds after which the search, without the embedding, is given up (DeadlineError).
         """
-        text, bind = ("", ()) if filter is None and not params else compiled(filter, params)
-        vector, id = self._vector_of(query)
-        micros = 0 if timeout is None else _micros(timeout)
-        reach = None if radius is None else _real(radius, "radius")
-        return SearchResult(
-            self._core.search(vector, id, k, text, bind, ef or 0, exact, reach, micros, fields, vectors)
-        )
+        asked = _asked(k, filter, params, fields, vectors, ef, exact, radius, timeout)
+        return SearchResult(self._core.search(*self._vector_of(query), asked))
 
     def search_batch(
         self,
         queries: Sequence[str] | Sequence[Sequence[float]] | Array,
         k: int = 10,
-        *,
-        filter: Filter = None,
-        params: Params = None,
-        fields: bool = True,
-        vectors: bool = False,
-        ef: int | None = None,
-        exact: bool = False,
-        radius: float | None = None,
-        timeout: float | None = None,
+        **options: Unpack[SearchOptions],
     ) -> list[SearchResult]:
-        """A search for each query, on all cores and on one state of the collection. The timeout is that of each."""
-        text, bind = compiled(filter, params)
+        """A search for each query, on all cores and on one state of the collection.
+
+        options: those of search; the timeout is that of each.
+        """
+        asked = _asked(k, **options)
         if len(queries) == 0:
             return []
         if isinstance(queries, (list, tuple)) and all(isinstance(query, str) for query in queries):
@@ -283,29 +288,12 @@ class Collection:
             rows = _convert.vectors(queries, "queries")
             if rows.ndim != 2:
                 raise InvalidArgumentError(f"queries have shape {rows.shape}; wanted (queries, dim)")
-        micros = 0 if timeout is None else _micros(timeout)
-        reach = None if radius is None else _real(radius, "radius")
-        results = self._core.search_batch(rows, k, text, bind, ef or 0, exact, reach, micros, fields, vectors)
-        return [SearchResult(result) for result in results]
+        return [SearchResult(result) for result in self._core.search_batch(rows, asked)]
 
-    def explain(
-        self,
-        query: Query,
-        k: int = 10,
-        *,
-        filter: Filter = None,
-        params: Params = None,
-        ef: int | None = None,
-        exact: bool = False,
-        radius: float | None = None,
-        timeout: float | None = None,
-    ) -> _core.Explanation:
-        """Runs the search and tells how: print the result."""
-        text, bind = compiled(filter, params)
-        vector, id = self._vector_of(query)
-        micros = 0 if timeout is None else _micros(timeout)
-        reach = None if radius is None else _real(radius, "radius")
-        return self._core.explain(vector, id, k, text, bind, ef or 0, exact, reach, micros)
+    def explain(self, query: Query, k: int = 10, **options: Unpack[SearchOptions]) -> _core.Explanation:
+        """Runs the search and tells how: print the result. options: those of search."""
+        asked = _asked(k, **options)
+        return self._core.explain(*self._vector_of(query), asked)
 
     def count(self, filter: Filter = None, params: Params = None) -> int:
         """How many records match, exactly."""
@@ -384,6 +372,24 @@ def _tuple(values: Iterable[Any] | None, single: type | tuple[type, ...]) -> tup
     if values is None:
         return None
     return (values,) if isinstance(values, single) else tuple(values)
+
+
+def _asked(
+    k: int,
+    filter: Filter = None,
+    params: Params = None,
+    fields: bool = True,
+    vectors: bool = False,
+    ef: int | None = None,
+    exact: bool = False,
+    radius: float | None = None,
+    timeout: float | None = None,
+) -> _core.SearchOptions:
+    """The options of a search as the core takes them."""
+    text, bind = ("", ()) if filter is None and not params else compiled(filter, params)
+    micros = 0 if timeout is None else _micros(timeout)
+    reach = None if radius is None else _real(radius, "radius")
+    return _core.SearchOptions(k, text, bind, ef or 0, exact, reach, micros, fields, vectors)
 
 
 def _real(value: Any, what: str) -> float:
