@@ -357,6 +357,26 @@ def test_update_keeps_embeddings_and_sets_what_is_none_or_nested(store: VdbxDocu
 # Search
 
 
+def test_distinct_values_of_every_kind(db: vdbx.Database) -> None:
+    store = VdbxDocumentStore(db)
+    values = [1, 1.0, 2.5, True, "b", "b", "a", ["x", 1], ["x", 1], [], {"k": 1}, None, 1 << 63]
+    documents = [Document(content=str(i), meta={"v": {"w": value}, "n": i}) for i, value in enumerate(values)]
+    store.write_documents([*documents, Document(content="none")])
+    listed, count = store.get_metadata_field_unique_values("meta.v.w", size=100)
+    assert count == 10 and [str(value) for value in listed] == sorted(str(value) for value in listed)
+    assert sorted(map(repr, listed)) == sorted(map(repr, [1, 1.0, 2.5, 1 << 63, True, [], ["x", 1], "a", "b", {"k": 1}]))
+    assert store.get_metadata_field_unique_values("v.w", "B", filters=is_("meta.n", "<", 6)) == (["b"], 1)
+    assert store.get_metadata_field_unique_values("v.w", from_=1, size=2)[0] == listed[1:3]
+    assert store.count_unique_metadata_by_filter(is_("meta.n", ">=", 4), ["v.w", "meta.n", "none"]) == {
+        "v.w": 6,
+        "n": 9,
+        "none": 0,
+    }
+    assert store.get_metadata_field_min_max("v.w") == {"min": None, "max": None}  # text and numbers
+    assert store.get_metadata_field_min_max("meta.n") == {"min": 0, "max": 12}
+    assert store.get_metadata_field_min_max("none") == {"min": None, "max": None}
+
+
 def test_retrieval_finds_what_is_embedded(store: VdbxDocumentStore) -> None:
     found = store.embedding_retrieval([1.0, 0.0, 0.0])
     assert ids(found) == ["1", "2", "3"]

@@ -33,6 +33,16 @@ def _joined(conditions: Sequence[Condition], is_or: bool) -> Condition:
     return first
 
 
+def is_text_or_bool(path: str) -> Condition:
+    """That there is one of these, and no number, list or dict."""
+    return Condition(f"({path} >= FALSE OR {path} >= '')")
+
+
+def is_single(path: str) -> Condition:
+    """That there is a bool, a number or a text, and no list or dict: these compare with nothing."""
+    return Condition(f"({path} >= FALSE OR {path} >= 0 OR {path} < 0 OR {path} >= '')")
+
+
 def not_(condition: Condition) -> Condition:
     """Everything that the condition is not true of: also what lacks the field, or has a value of another type there."""
     return Condition(f"({condition.text}) IS NOT TRUE", condition.params)

@@ -16,7 +16,7 @@ import itertools
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import vdbx
@@ -24,7 +24,7 @@ from vdbx import _comparisons as compare
 from vdbx._collection import TEXT_KEY, Collection
 from vdbx._database import Database
 from vdbx._errors import InvalidArgumentError, MissingPackageError
-from vdbx._filter import Condition
+from vdbx._filter import Condition, Path
 from vdbx._records import Hit, Record
 
 try:
@@ -40,6 +40,7 @@ except ImportError as missing:
 # Under this key a record keeps what a document has beside meta and content.
 _REST_KEY = "_haystack"
 _OWN_KEYS = (TEXT_KEY, _REST_KEY)
+_ALL = 1 << 62  # as the limit of facets
 
 
 def _payload(document: Document) -> dict[str, Any]:
@@ -228,14 +229,7 @@ class VdbxDocumentStore:
 
     def count_unique_metadata_by_filter(self, filters: dict[str, Any], metadata_fields: list[str]) -> dict[str, int]:
         """How many distinct values each field has in what matches."""
-        paths = {field.removeprefix("meta."): _names_of(field) for field in metadata_fields}
-        seen: dict[str, set[str]] = {field: set() for field in paths}
-        for record in self._collection.scan(condition_of(filters)):
-            for field, names in paths.items():
-                value = _value_at(record.payload, names)
-                if value is not None:
-                    seen[field].add(json.dumps(value, sort_keys=True))
-        return {field: len(values) for field, values in seen.items()}
+        return {field.removeprefix("meta."): len(self._distinct(field, filters)) for field in metadata_fields}
 
     def get_metadata_fields_info(self) -> dict[str, dict[str, str]]:
         """The fields that documents have, each with its type: boolean, int, float or keyword."""
@@ -249,12 +243,12 @@ class VdbxDocumentStore:
         return {key: {"type": name} for key, name in types.items()}
 
     def get_metadata_field_min_max(self, metadata_field: str) -> dict[str, Any]:
-        """The smallest and largest value of a field; None where it has none, or values of several kinds."""
-        values = [value for value in self._values(metadata_field, None) if isinstance(value, (int, float, str))]
-        try:
-            return {"min": min(values), "max": max(values)} if values else {"min": None, "max": None}
-        except TypeError:  # text and numbers have no common order
+        """The smallest and largest value of a field; None where it has none, or both text and numbers."""
+        path = compare.path_of(_names_of(metadata_field))
+        facets = self._collection.facets(Path(path), compare.is_single(path), limit=0)
+        if isinstance(facets.min, str) != isinstance(facets.max, str):  # text and numbers have no common order
             return {"min": None, "max": None}
+        return {"min": facets.min, "max": facets.max}
 
     def get_metadata_field_unique_values(
         self,
@@ -264,24 +258,31 @@ class VdbxDocumentStore:
         size: int = 10,
         filters: dict[str, Any] | None = None,
     ) -> tuple[list[Any], int]:
-        """Distinct values of a field, as text in order, from from_ on, and how many there are. 1, 1.0 and True differ.
+        """Distinct values of a field, as text in order, from from_ on, and how many there are.
 
-        search_term: those that have it in their text, whatever the case.
+        1, 1.0 and True differ. search_term: those that have it in their text, whatever the case.
         """
-        distinct: dict[str, Any] = {}
-        for value in self._values(metadata_field, filters):
-            if not search_term or search_term.lower() in str(value).lower():
-                distinct.setdefault(json.dumps(value, sort_keys=True), value)
-        listed = sorted(distinct.values(), key=lambda value: (str(value), type(value).__name__))
-        return listed[from_ : from_ + size], len(listed)
+        values = self._distinct(metadata_field, filters)
+        if search_term:
+            values = [value for value in values if search_term.lower() in str(value).lower()]
+        values.sort(key=lambda value: (str(value), type(value).__name__))
+        return values[from_ : from_ + size], len(values)
 
-    def _values(self, field: str, filters: Filters | None) -> Iterator[Any]:
-        """The field's values that are not None."""
+    def _distinct(self, field: str, filters: Filters | None) -> list[Any]:
+        """The field's distinct values that are not None, lists and dicts as wholes.
+
+        Facets have the texts and bools; 1 and 1.0 are one value to them, and so is each element of a list.
+        """
         names = _names_of(field)
-        present = Condition(f"{compare.path_of(names)} IS NOT NULL")
-        condition = condition_of(filters)
-        for record in self._collection.scan(present if condition is None else compare.every([present, condition])):
-            yield _value_at(record.payload, names)
+        path = compare.path_of(names)
+        asked, of_facets = condition_of(filters), compare.is_text_or_bool(path)
+        condition = compare.ALWAYS if asked is None else asked
+        facets = self._collection.facets(Path(path), condition & of_facets, limit=_ALL)
+        others: dict[str, Any] = {}
+        for record in self._collection.scan(condition & Condition(f"{path} IS NOT NULL") & compare.not_(of_facets)):
+            value = _value_at(record.payload, names)
+            others.setdefault(json.dumps(value, sort_keys=True), value)
+        return [*(facet.value for facet in facets), *others.values()]
 
     # The same for asyncio, in a thread
 
