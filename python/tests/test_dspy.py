@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import warnings
 from typing import Any
 
@@ -73,3 +75,10 @@ def test_what_is_refused(texts: vdbx.Collection) -> None:
     texts.upsert("bare", [1, 1, 1])
     with pytest.raises(vdbx.InvalidArgumentError, match="record 'bare' has no text"):
         VdbxRetriever(texts, k=9)("a")
+
+
+def test_without_dspy_the_error_names_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dspy", None)
+    monkeypatch.delitem(sys.modules, "vdbx.dspy")
+    with pytest.raises(vdbx.MissingPackageError, match=r"pip install 'vdbx\[dspy\]'"):
+        importlib.import_module("vdbx.dspy")

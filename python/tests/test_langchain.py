@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -243,3 +245,10 @@ async def test_async(store: VdbxVectorStore) -> None:
     assert texts(await store.asimilarity_search("aaa", k=1, filter={"lang": "de"})) == ["aab"]
     assert texts(await store.amax_marginal_relevance_search("aaaaaaab", k=1)) == ["aaa"]
     assert texts(await store.as_retriever(search_kwargs={"k": 1}).ainvoke("c")) == ["ccc"]
+
+
+def test_without_langchain_the_error_names_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "langchain_core.documents", None)
+    monkeypatch.delitem(sys.modules, "vdbx.langchain")
+    with pytest.raises(vdbx.MissingPackageError, match=r"pip install 'vdbx\[langchain\]'"):
+        importlib.import_module("vdbx.langchain")
