@@ -46,6 +46,9 @@ struct DatabaseStats {
 // Thread safety: safe from many threads. A handle is a cheap reference; the database closes when Close is called or
 // when the last handle to it or to one of its collections is gone. A path that is open in this process already leads to
 // the same database: it closes when every Open has been closed.
+// Forks: in the child every handle fails. Its exit() flushes the standard streams and runs what was registered with
+// atexit after the first Open; destructors of older global objects are left out, as RocksDB's would wait for threads
+// that the child does not have.
 class Database {
  public:
   // Opens the database in a folder, for one process at a time (see read_only).
