@@ -1,0 +1,43 @@
+// The oracle of the code kernels, written to be read.
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "vdb/simd/code_kernel_tables.h"
+
+namespace vdb::simd {
+namespace {
+
+std::int32_t Dot(const CodeQuery& query, const std::int8_t* row, std::size_t n) {
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < n; ++i) sum += std::int32_t{query.code[i]} * row[i];
+  return sum;
+}
+
+void DotFour(const CodeQuery& query, const std::int8_t* const rows[4], std::size_t n, std::int32_t out[4]) {
+  for (std::size_t j = 0; j < 4; ++j) out[j] = Dot(query, rows[j], n);
+}
+
+float Encode(const float* row, const float* mean, std::size_t dim, std::int8_t* code) {
+  float largest = 0;
+  for (std::size_t i = 0; i < dim; ++i) largest = std::max(largest, std::fabs(row[i] - mean[i]));
+  const float factor = 127.0F / largest;
+  const std::size_t padded = (dim + kCodeUnit - 1) / kCodeUnit * kCodeUnit;
+  std::memset(code, 0, padded);
+  if (!std::isfinite(factor)) return 0;
+  for (std::size_t i = 0; i < dim; ++i) {
+    // Rounding of the factor may take the largest a little beyond 127.
+    code[i] = static_cast<std::int8_t>(std::clamp(std::nearbyint((row[i] - mean[i]) * factor), -127.0F, 127.0F));
+  }
+  return largest / 127.0F;
+}
+
+}  // namespace
+
+const CodeKernels& ScalarCodeKernels() {
+  static constexpr CodeKernels kKernels = {"scalar", "scalar", Dot, DotFour, Encode};
+  return kKernels;
+}
+
+}  // namespace vdb::simd
