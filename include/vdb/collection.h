@@ -31,6 +31,8 @@ struct CollectionOptions {
   std::uint32_t m = 16;
   // Candidates kept while a record is linked into the graph. Paper: efConstruction. Range [1, kMaxEfConstruction].
   std::uint32_t ef_construction = 200;
+  // What the graph is built and walked on.
+  CodeKind codes = CodeKind::kByDimension;
 };
 
 struct CollectionStats {

@@ -33,6 +33,34 @@ constexpr std::string_view MetricName(Metric metric) {
   return "unknown";
 }
 
+// What the graph of a collection is built and walked on. Distances of hits are computed from float32 either way.
+enum class CodeKind : std::uint8_t {  // Persistent: never renumber.
+  kFloat32 = 0,                       // the vectors themselves
+  kInt8 = 1,                          // a byte per component: a third of the memory or less, and faster
+  kByDimension = 2,                   // int8 from kMinInt8Dim dimensions on
+};
+
+inline constexpr std::size_t kMinInt8Dim = 64;
+
+// kFloat32 or kInt8.
+constexpr CodeKind ResolveCodes(CodeKind codes, std::size_t dim) {
+  if (codes != CodeKind::kByDimension) return codes;
+  return dim >= kMinInt8Dim ? CodeKind::kInt8 : CodeKind::kFloat32;
+}
+
+// "float32", "int8" or "by dimension".
+constexpr std::string_view CodeKindName(CodeKind codes) {
+  switch (codes) {
+    case CodeKind::kFloat32:
+      return "float32";
+    case CodeKind::kInt8:
+      return "int8";
+    case CodeKind::kByDimension:
+      return "by dimension";
+  }
+  return "unknown codes";
+}
+
 // What a write has survived when its call returns Ok. Every write survives the death of the process (kill -9).
 enum class Durability : std::uint8_t {
   kSync,        // also a crash of the operating system and a power cut: fdatasync, shared by a group of writers

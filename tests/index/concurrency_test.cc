@@ -64,7 +64,7 @@ TEST(MappedLinks, AreSearchedWhileTheyAreLoaded) {
   LoadedLinks mapped;
   const auto file = PublishedLinks::Open(path, stamp, &mapped).value();
   index.set_graph(std::move(mapped.graph));
-  EXPECT_TRUE(index.graph().is_borrowed());
+  EXPECT_NE(index.graph().MappedLevel0(), nullptr);
   EXPECT_LT(index.graph().MemoryBytes(), 3'000U * 32);
   std::atomic<bool> loading{true};
   std::atomic<int> rounds{0};
@@ -78,7 +78,7 @@ TEST(MappedLinks, AreSearchedWhileTheyAreLoaded) {
   EXPECT_EQ(file->LoadLevel0(index.mutable_graph()), OkStatus());
   loading.store(false);
   searcher.join();
-  EXPECT_FALSE(index.graph().is_borrowed());
+  EXPECT_EQ(index.graph().MappedLevel0(), nullptr);
   EXPECT_GE(index.graph().MemoryBytes(), 3'000U * 64);
 }
 

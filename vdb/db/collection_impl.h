@@ -144,11 +144,13 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status FillHits(const SearchRequest& request, const Generation& generation, std::span<const ScoredSlot> scored,
                   std::vector<Hit>* hits) const;
 
+  // What a file of links must say.
+  LinkFileStamp StampOf(const storage::PublishedFiles& files) const;
   // From published files; a Status other than Ok says why they are of no use.
   Status LoadPublished(Generation* generation, const storage::PublishedFiles& files, std::uint32_t slots);
   // Without rows, for a generation of so many slots.
   Result<std::unique_ptr<VectorFile>> MakeVectors(const std::string& directory, std::uint32_t slots) const;
-  // Behind the first answers: links into memory, then rows, against their checksums; what is damaged is made anew.
+  // Behind the first answers: rows, then links into memory, against their checksums; what is damaged is made anew.
   void VerifyPublished(std::shared_ptr<Generation> generation, std::uint32_t rows);
   // Links that are walked in their file are read into memory; DataLoss if they are damaged.
   Status LoadLinks(Generation* generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(link_mutex_);

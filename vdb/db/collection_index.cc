@@ -46,6 +46,8 @@ bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows
   SyncPoints::Reached("index.before_batch");
   const BuildContext context{.vectors = generation->vectors->view(),
                              .metric = fixed_options_.metric,
+                             .codes = ResolveCodes(fixed_options_.codes, dim()),
+                             .rows = committed,
                              .ef_construction = fixed_options_.ef_construction,
                              .deaths = &generation->deaths,
                              .has_row = generation->HasRow(),

@@ -18,7 +18,11 @@ namespace {
 constexpr std::size_t kRowsPerWrite = 256;
 
 CollectionOptions OptionsOf(const storage::VectorFieldSchema& field) {
-  return {.dim = field.dim, .metric = field.metric, .m = field.m, .ef_construction = field.ef_construction};
+  return {.dim = field.dim,
+          .metric = field.metric,
+          .m = field.m,
+          .ef_construction = field.ef_construction,
+          .codes = field.code};
 }
 
 // Gathers consecutive rows and writes them in one go.

@@ -108,7 +108,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   std::vector<std::uint64_t> dead((std::uint64_t{clock.committed} + 63) / 64);
   for (std::uint64_t word = 0; word < dead.size(); ++word) dead[word] = ~generation->deaths.VisibleWord(word, clock);
   if (clock.committed % 64 != 0) dead.back() &= (std::uint64_t{1} << (clock.committed % 64)) - 1;
-  const LinkFileStamp stamp{.m = fixed_options_.m, .slots = clock.committed, .commit_seq = stamped.commit_seq};
+  const LinkFileStamp stamp = StampOf(files);
   const std::string links_path = StrCat(generation->directory, "/", files.links);
   const std::string columns_path = StrCat(generation->directory, "/", files.columns);
   const auto write = [&]() -> Status {
@@ -151,13 +151,22 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   return OkStatus();
 }
 
+LinkFileStamp CollectionImpl::StampOf(const storage::PublishedFiles& files) const {
+  return {.m = fixed_options_.m,
+          .slots = files.slots,
+          .commit_seq = files.commit_seq,
+          .codes = ResolveCodes(fixed_options_.codes, dim()),
+          .metric = fixed_options_.metric,
+          .dim = dim()};
+}
+
 Status CollectionImpl::LoadPublished(Generation* generation, const storage::PublishedFiles& files,
                                      std::uint32_t slots) {
   if (files.commit_seq > database_.commit_seq()) {
     return DataLossError(
         StrCat("published files are of commit ", files.commit_seq, ", the store is at ", database_.commit_seq()));
   }
-  const LinkFileStamp stamp{.m = fixed_options_.m, .slots = files.slots, .commit_seq = files.commit_seq};
+  const LinkFileStamp stamp = StampOf(files);
   LoadedLinks links;
   VDB_ASSIGN_OR_RETURN(generation->links,
                        PublishedLinks::Open(StrCat(generation->directory, "/", files.links), stamp, &links));
@@ -171,8 +180,8 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
     VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Open(vectors, dim(), files.slots, files.vector_checksums));
   }
   if (generation->vectors->file_bytes() <= verify_at_open_bytes.load(std::memory_order_relaxed)) {
-    VDB_RETURN_IF_ERROR(generation->links->LoadLevel0(links.graph.get()));
     VDB_RETURN_IF_ERROR(generation->vectors->Verify(files.slots));
+    VDB_RETURN_IF_ERROR(generation->links->LoadLevel0(links.graph.get(), generation->vectors->view()));
   } else {
     generation->verifying.store(true, std::memory_order_release);
   }
@@ -204,8 +213,8 @@ void CollectionImpl::SetVerifyAtOpenBytes(std::uint64_t bytes) {
 }
 
 Status CollectionImpl::LoadLinks(Generation* generation) {
-  if (!generation->graph->is_borrowed()) return OkStatus();
-  return generation->links->LoadLevel0(generation->graph.get());
+  if (generation->graph->MappedLevel0() == nullptr) return OkStatus();
+  return generation->links->LoadLevel0(generation->graph.get(), generation->vectors->view());
 }
 
 Result<std::shared_ptr<Generation>> CollectionImpl::ReplaceGraph(const Graph* damaged) {
@@ -234,22 +243,26 @@ void CollectionImpl::VerifyPublished(std::shared_ptr<Generation> generation, std
   if (!operation.status().ok()) return;
   SyncPoints::Reached("verify.before_links");
   try {
-    Status links;
-    {
-      MutexLock linking(&link_mutex_);
-      links = LoadLinks(generation.get());
-    }
-    if (!links.ok()) {
-      RecordDamage(StrCat(links.message(), "; the graph is linked anew"));
-      Result<std::shared_ptr<Generation>> replaced = ReplaceGraph(generation->graph.get());
-      if (!replaced.ok() || *replaced == nullptr) return;  // answers go on, and none is called exact
-      generation = *std::move(replaced);
-    }
-    if (const Status status = generation->vectors->Verify(rows); !status.ok()) {
-      RecordDamage(StrCat(status.message(), "; its rows were written anew from the store"));
+    // Rows first: codes are made of them.
+    const Status vectors = generation->vectors->Verify(rows);
+    if (!vectors.ok()) {
+      RecordDamage(StrCat(vectors.message(), "; its rows were written anew from the store"));
       // Rows that readers look at meanwhile are damaged ones, and no answer is called exact until all are mended. If
       // the store cannot be read either, it stays so.
       if (!ReplayVectors(generation.get(), 0, rows).ok()) return;
+    }
+    Status links;
+    bool linked_meanwhile = false;  // with codes of damaged rows
+    {
+      MutexLock linking(&link_mutex_);
+      linked_meanwhile = !vectors.ok() && generation->graph->MappedLevel0() == nullptr;
+      links = LoadLinks(generation.get());
+    }
+    if (!links.ok() || linked_meanwhile) {
+      if (!links.ok()) RecordDamage(StrCat(links.message(), "; the graph is linked anew"));
+      Result<std::shared_ptr<Generation>> replaced = ReplaceGraph(generation->graph.get());
+      if (!replaced.ok() || *replaced == nullptr) return;  // answers go on, and none is called exact
+      generation = *std::move(replaced);
     }
   } catch (const std::bad_alloc&) {
     return;  // the same

@@ -68,7 +68,7 @@ Result<storage::CollectionSchema> DatabaseImpl::ReserveSchema(std::string_view n
                            .kind = storage::VectorKind::kDense,
                            .dim = static_cast<std::uint32_t>(options.dim),
                            .metric = options.metric,
-                           .code = storage::CodeKind::kFloat32,
+                           .code = options.codes,
                            .m = options.m,
                            .ef_construction = options.ef_construction});
   VDB_RETURN_IF_ERROR(RunExclusive([&]() -> Status {

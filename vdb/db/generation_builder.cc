@@ -20,6 +20,15 @@ namespace {
 // Below it a graph is not worth building; as for collections that grow (collection_index.cc).
 constexpr std::uint64_t kMinGraphBytes = std::uint64_t{4} << 20;
 
+LinkFileStamp StampOf(const storage::VectorFieldSchema& field, const storage::PublishedFiles& files) {
+  return {.m = field.m,
+          .slots = files.slots,
+          .commit_seq = files.commit_seq,
+          .codes = ResolveCodes(field.code, field.dim),
+          .metric = field.metric,
+          .dim = field.dim};
+}
+
 void Report(const BulkProgress& progress, BulkPhase phase, std::uint64_t done, std::uint64_t total) {
   if (progress) progress(phase, done, total);
 }
@@ -130,6 +139,8 @@ Status GenerationBuilder::Link(const BulkProgress& progress) {
   if (with_vector * VectorFile::StrideFor(field.dim) * sizeof(float) < kMinGraphBytes) return OkStatus();
   const BuildContext context{.vectors = generation.vectors->view(),
                              .metric = field.metric,
+                             .codes = ResolveCodes(field.code, field.dim),
+                             .rows = generation.next_slot,
                              .ef_construction = field.ef_construction,
                              .deaths = &generation.deaths,
                              .has_row = generation.HasRow(),
@@ -148,7 +159,7 @@ Status GenerationBuilder::Publish() {
   files_.commit_seq = 0;  // before every commit that will touch the generation
   files_.links = "links-0";
   files_.columns = "columns-0";
-  const LinkFileStamp stamp{.m = schema_.fields.front().m, .slots = files_.slots, .commit_seq = 0};
+  const LinkFileStamp stamp = StampOf(schema_.fields.front(), files_);
   std::vector<std::uint64_t> dead((std::uint64_t{files_.slots} + 63) / 64);
   for (std::uint64_t word = 0; word < dead.size(); ++word) dead[word] = generation.deaths.DeadWord(word);
   VDB_RETURN_IF_ERROR(

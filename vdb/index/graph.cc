@@ -6,11 +6,10 @@
 #include <new>
 #include <utility>
 
-#include "vdb/util/status_macros.h"
-
 namespace vdb {
 namespace {
 
+constexpr std::size_t kLineBytes = 64;
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
 std::size_t RoundUp(std::size_t value, std::size_t unit) {
@@ -19,16 +18,36 @@ std::size_t RoundUp(std::size_t value, std::size_t unit) {
 
 }  // namespace
 
-Graph::Graph(std::uint32_t m) : m_(m), stride_(StrideFor(m)), upper_stride_(std::bit_ceil(std::size_t{m})) {
+Graph::Graph(std::uint32_t m)
+    : m_(m),
+      stride_(StrideFor(m)),
+      links_bytes_(std::size_t{2} * m * sizeof(std::uint32_t)),
+      node_bytes_(stride_ * sizeof(std::uint32_t)),
+      upper_stride_(std::bit_ceil(std::size_t{m})) {
   // Whole numbers only: thresholds 2^64 / m^l do not depend on anybody's logarithm.
   thresholds_[0] = ~std::uint64_t{0};
   for (std::uint32_t level = 1; level <= kMaxLevel; ++level) thresholds_[level] = thresholds_[level - 1] / m_;
 }
 
 Graph::~Graph() {
+  FreeSegments();
+}
+
+void Graph::FreeSegments() noexcept {
   for (unsigned s = 0; s < kSegments; ++s) {
-    if (segment_bytes_[s] > 0) ::munmap(level0_[s].load(std::memory_order_relaxed), segment_bytes_[s]);
+    std::byte* memory = level0_[s].exchange(nullptr, std::memory_order_relaxed);
+    if (memory != nullptr) ::munmap(memory, segment_bytes_[s]);
   }
+}
+
+void Graph::UseCodes(std::shared_ptr<const CodeSpace> space) {
+  code_space_ = std::move(space);
+  node_bytes_ = RoundUp(links_bytes_ + code_space_->node_bytes(), kLineBytes);
+  codes_.store(code_space_.get(), std::memory_order_release);
+}
+
+void Graph::SetCode(std::uint32_t slot, const float* row) {
+  code_space_->Encode(row, const_cast<NodeCode*>(&Code(slot)));
 }
 
 std::uint32_t Graph::LevelOf(std::uint32_t slot) const {
@@ -45,8 +64,8 @@ bool Graph::LoadEntryPoint(EntryPoint* entry) const {
   return true;
 }
 
-std::uint32_t* Graph::AllocateSegment(unsigned s) {
-  std::size_t bytes = RoundUp(SegmentNodes(s) * stride_ * sizeof(std::uint32_t), 4096);
+std::byte* Graph::AllocateSegment(unsigned s) {
+  std::size_t bytes = RoundUp(SegmentNodes(s) * node_bytes_, 4096);
   const bool huge = bytes >= kHugePageBytes;
   if (huge) bytes = RoundUp(bytes, kHugePageBytes);
   // Room to begin on a huge page; what is left over on both sides goes back.
@@ -64,7 +83,7 @@ std::uint32_t* Graph::AllocateSegment(unsigned s) {
     ::madvise(memory, bytes, MADV_HUGEPAGE);  // a wish; without it walks are slower
   }
   segment_bytes_[s] = bytes;
-  return static_cast<std::uint32_t*>(memory);
+  return static_cast<std::byte*>(memory);
 }
 
 void Graph::ReserveUpper(std::uint32_t first, std::uint32_t end) {
@@ -90,11 +109,11 @@ void Graph::Reserve(std::uint32_t end) {
   }
   ReserveUpper(reserved_, end);
   for (; reserved_ < end; ++reserved_) SetLinks(reserved_, 0, {});
-  level0_bytes_.store(std::size_t{reserved_} * stride_ * sizeof(std::uint32_t), std::memory_order_relaxed);
+  level0_bytes_.store(std::size_t{reserved_} * node_bytes_, std::memory_order_relaxed);
 }
 
 void Graph::SetLinks(std::uint32_t slot, std::uint32_t level, std::span<const std::uint32_t> links) {
-  auto* words = const_cast<std::uint32_t*>(Links(slot, level));
+  auto* words = const_cast<std::uint32_t*>(LinksOf(nullptr, slot, level));
   const std::uint32_t degree = Degree(level);
   for (std::uint32_t i = 0; i < degree; ++i) {
     std::atomic_ref<std::uint32_t>(words[i]).store(i < links.size() ? links[i] : slot, std::memory_order_relaxed);
@@ -109,36 +128,31 @@ void Graph::Finish(std::uint32_t end, const EntryPoint* entry) {
   }
 }
 
-void Graph::Borrow(const std::uint32_t* words, std::uint32_t count, std::shared_ptr<const void> owner) {
+void Graph::Map(const std::uint32_t* words, std::uint32_t count, std::shared_ptr<const void> owner) {
   if (count == 0) return;
-  const unsigned last = PlaceOf(count - 1).segment;
-  for (unsigned s = 0; s <= last; ++s) {
-    level0_[s].store(const_cast<std::uint32_t*>(words) + SegmentBegin(s) * stride_, std::memory_order_release);
-  }
   ReserveUpper(0, count);
   reserved_ = count;
-  borrowed_from_ = std::move(owner);
-  borrowed_.store(count, std::memory_order_release);
+  mapped_from_ = std::move(owner);
+  mapped_.store(words, std::memory_order_release);
 }
 
-Status Graph::ReplaceBorrowed(const FillNodes& fill) {
-  const std::uint32_t count = borrowed_.load(std::memory_order_relaxed);
-  if (count == 0) return OkStatus();
-  const unsigned last = PlaceOf(count - 1).segment;
-  for (unsigned s = 0; s <= last; ++s) {
-    if (segment_bytes_[s] > 0) continue;  // replaced by an earlier call that then failed
-    const auto first = static_cast<std::uint32_t>(SegmentBegin(s));
-    const std::uint64_t nodes = std::min<std::uint64_t>(SegmentNodes(s), count - first);
-    std::uint32_t* memory = AllocateSegment(s);
-    Status filled = fill(first, {memory, nodes * stride_});
-    if (!filled.ok()) {
-      ::munmap(memory, std::exchange(segment_bytes_[s], 0));
-      return filled;
-    }
-    level0_[s].store(memory, std::memory_order_release);
+Status Graph::ReplaceMapped(const std::function<Status()>& fill) {
+  if (mapped_.load(std::memory_order_relaxed) == nullptr) return OkStatus();
+  const unsigned last = PlaceOf(reserved_ - 1).segment;
+  Status filled;
+  try {
+    for (unsigned s = 0; s <= last; ++s) level0_[s].store(AllocateSegment(s), std::memory_order_release);
+    filled = fill();
+  } catch (...) {
+    FreeSegments();
+    throw;
   }
-  level0_bytes_.store(std::size_t{count} * stride_ * sizeof(std::uint32_t), std::memory_order_relaxed);
-  borrowed_.store(0, std::memory_order_release);
+  if (!filled.ok()) {
+    FreeSegments();
+    return filled;
+  }
+  level0_bytes_.store(std::size_t{reserved_} * node_bytes_, std::memory_order_relaxed);
+  mapped_.store(nullptr, std::memory_order_release);
   return OkStatus();
 }
 

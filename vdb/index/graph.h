@@ -1,13 +1,14 @@
 // The links of an HNSW graph over one generation's slots: level 0 in fixed nodes, upper levels in an arena.
 //
 // A node has 2 * m words at level 0 and m at each upper level; a position that is not used holds the node's own slot,
-// so that a walk drops it by its visited test, without a branch. Slots below linked() are nodes; each has a level that
-// is a function of the slot alone. Dead slots that were linked keep routing. Nodes stand in segments that never move:
-// own memory, or at first the pages of a mapped file, which own memory replaces one segment at a time while readers go
-// on. State: derived from the vectors; may be thrown away. Thread safety: one linker at a time changes links (Reserve,
-// SetLinks, Finish, ReplaceBorrowed); readers walk beside it: link words, the entry point and linked() are atomic, and
+// so that a walk drops it by its visited test, without a branch. At level 0 the row's code may follow the links, so
+// that a step of a walk finds both in neighbouring cache lines. Slots below linked() are nodes; each has a level that
+// is a function of the slot alone. Dead slots that were linked keep routing. Nodes stand in segments that never move;
+// at first they may be the pages of a mapped file, links alone, until own memory takes their place as a whole.
+// State: derived from the vectors; may be thrown away. Thread safety: one linker at a time changes the graph (Reserve,
+// SetLinks, Finish, ReplaceMapped …); readers walk beside it: link words, the entry point and linked() are atomic, and
 // every slot that a reader finds was below linked() of some moment. A reader ignores slots at or above the linked()
-// that it loaded. Ownership: owns its memory, and holds that of the file it borrowed.
+// that it loaded. Ownership: owns its memory, and holds that of the file it mapped.
 // Source: Malkov & Yashunin 2018 (arXiv 1603.09320), sections 4.1 and 4.2; M → m.
 #ifndef VDB_INDEX_GRAPH_H_
 #define VDB_INDEX_GRAPH_H_
@@ -23,6 +24,7 @@
 #include <memory>
 #include <span>
 
+#include "vdb/index/code_space.h"
 #include "vdb/util/segmented_array.h"
 
 namespace vdb {
@@ -61,34 +63,46 @@ class Graph {
 
   // The links of a node; Degree(level) words, to be read with Link. level <= LevelOf(slot), slot < linked().
   const std::uint32_t* Links(std::uint32_t slot, std::uint32_t level) const {
-    return level == 0 ? Level0(slot) : Upper(slot, level);
+    return LinksOf(MappedLevel0(), slot, level);
+  }
+  // Nodes of level 0 in a mapped file, stride() words each; null once they are in own memory (acquire). A reader that
+  // loads it after linked() and the entry point may walk all of that, either way.
+  const std::uint32_t* MappedLevel0() const { return mapped_.load(std::memory_order_acquire); }
+  // As Links, for a reader that goes on with the level 0 that it loaded.
+  const std::uint32_t* LinksOf(const std::uint32_t* mapped, std::uint32_t slot, std::uint32_t level) const {
+    if (level != 0) return Upper(slot, level);
+    return mapped != nullptr ? mapped + slot * stride_ : reinterpret_cast<const std::uint32_t*>(Node(slot));
   }
   static std::uint32_t Link(const std::uint32_t* word) {
     return std::atomic_ref<std::uint32_t>(*const_cast<std::uint32_t*>(word)).load(std::memory_order_relaxed);
   }
-  void PrefetchLinks(std::uint32_t slot, std::uint32_t level) const {
-    const std::uint32_t* links = Links(slot, level);
-    for (std::uint32_t i = 0; i < Degree(level); i += 16) __builtin_prefetch(links + i);
+
+  // What codes stand beside the links, in own memory: null for none. There is no node before it is known.
+  const CodeSpace* code_space() const { return codes_.load(std::memory_order_acquire); }
+  const NodeCode& Code(std::uint32_t slot) const {
+    return *reinterpret_cast<const NodeCode*>(Node(slot) + links_bytes_);
   }
 
   // No node: false. Load it before linked(), which then covers it.
   bool LoadEntryPoint(EntryPoint* entry) const;
 
-  // Linker: makes nodes for slots below `end`, without links. Not while nodes are borrowed. Throws std::bad_alloc.
+  // Linker, before the first node in own memory: nodes carry codes of this space.
+  void UseCodes(std::shared_ptr<const CodeSpace> space);
+  // Linker: makes nodes for slots below `end`, without links. Not while nodes are mapped. Throws std::bad_alloc.
   void Reserve(std::uint32_t end);
+  // Linker: of a slot that was reserved and is not linked yet.
+  void SetCode(std::uint32_t slot, const float* row);
   // Linker: replaces a node's links; the rest becomes the node's own slot.
   void SetLinks(std::uint32_t slot, std::uint32_t level, std::span<const std::uint32_t> links);
   // Linker: the batch up to `end` is complete; entry may be null (nothing in it was linked).
   void Finish(std::uint32_t end, const EntryPoint* entry);
 
   // Linker, on an empty graph: nodes [0, count) at level 0 are those at words, count * stride(), which live as long as
-  // owner. Upper links are not borrowed: set them. Throws std::bad_alloc.
-  void Borrow(const std::uint32_t* words, std::uint32_t count, std::shared_ptr<const void> owner);
-  bool is_borrowed() const { return borrowed_.load(std::memory_order_acquire) > 0; }
-  // Linker: own memory instead of what is borrowed. fill(first slot, words) fills whole nodes and verifies them; its
-  // error is returned and ends it, with the rest still borrowed. Readers are not disturbed. Throws std::bad_alloc.
-  using FillNodes = std::function<Status(std::uint32_t first, std::span<std::uint32_t> words)>;
-  Status ReplaceBorrowed(const FillNodes& fill);
+  // owner. Upper links are not among them: set them. Throws std::bad_alloc.
+  void Map(const std::uint32_t* words, std::uint32_t count, std::shared_ptr<const void> owner);
+  // Linker: own memory instead of what is mapped. fill() sets links and codes of all nodes that were mapped, and
+  // verifies them; its error is returned, and they stay mapped. Readers are not disturbed. Throws std::bad_alloc.
+  Status ReplaceMapped(const std::function<Status()>& fill);
 
   // Bytes of own memory.
   std::size_t MemoryBytes() const;
@@ -108,7 +122,6 @@ class Graph {
     return {segment, shifted - (std::uint64_t{1} << (kBaseBits + segment))};
   }
   static std::uint64_t SegmentNodes(unsigned s) { return std::uint64_t{1} << (kBaseBits + s); }
-  static std::uint64_t SegmentBegin(unsigned s) { return SegmentNodes(s) - SegmentNodes(0); }
 
   // Steele, Lea & Flood 2014, SplitMix64: every slot gets its own well-mixed number.
   static std::uint64_t Mix(std::uint64_t x) {
@@ -118,31 +131,36 @@ class Graph {
     return x ^ (x >> 31);
   }
 
-  std::uint32_t* Level0(std::uint32_t slot) const {
+  std::byte* Node(std::uint32_t slot) const {
     const Place place = PlaceOf(slot);
-    return level0_[place.segment].load(std::memory_order_acquire) + place.offset * stride_;
+    return level0_[place.segment].load(std::memory_order_acquire) + place.offset * node_bytes_;
   }
   std::uint32_t* Upper(std::uint32_t slot, std::uint32_t level) const {
     const std::uint64_t block = std::uint64_t{upper_[slot].load(std::memory_order_relaxed)} + level - 1;
     return const_cast<std::uint32_t*>(&upper_words_[block * upper_stride_]);
   }
   // Own memory for a segment, in huge pages if it is large and the system gives them.
-  std::uint32_t* AllocateSegment(unsigned s);
+  std::byte* AllocateSegment(unsigned s);
+  void FreeSegments() noexcept;
   // Upper links for slots [first, end).
   void ReserveUpper(std::uint32_t first, std::uint32_t end);
 
   const std::uint32_t m_;
   const std::size_t stride_;
+  const std::size_t links_bytes_;  // of a node in own memory, where a code follows
+  std::size_t node_bytes_;
+  std::shared_ptr<const CodeSpace> code_space_;
+  std::atomic<const CodeSpace*> codes_{nullptr};  // the same
   const std::size_t upper_stride_;                         // words of an upper block: m, up to a power of two
   std::array<std::uint64_t, kMaxLevel + 1> thresholds_{};  // of Mix(slot), by level
   std::atomic<std::uint32_t> linked_{0};
   std::atomic<std::uint64_t> entry_{0};  // slot << 32 | level + 1; 0: none
   std::uint32_t reserved_ = 0;           // linker
-  std::atomic<std::uint32_t*> level0_[kSegments] = {};
-  std::array<std::size_t, kSegments> segment_bytes_{};  // 0: not own memory
+  std::atomic<std::byte*> level0_[kSegments] = {};
+  std::array<std::size_t, kSegments> segment_bytes_{};
   std::atomic<std::size_t> level0_bytes_{0};
-  std::atomic<std::uint32_t> borrowed_{0};  // slots
-  std::shared_ptr<const void> borrowed_from_;
+  std::atomic<const std::uint32_t*> mapped_{nullptr};
+  std::shared_ptr<const void> mapped_from_;
   // By slot: the first of its blocks, one per level from 1 on.
   SegmentedArray<std::atomic<std::uint32_t>> upper_;
   SegmentedArray<std::uint32_t, 10> upper_words_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,8 @@ constexpr std::size_t kTargetsPerTask = 8;
 constexpr std::size_t kTileRows = 64;
 // Nodes expanded per step: fuller groups of four, and rows asked for further ahead.
 constexpr std::size_t kWidth = 4;
+constexpr std::size_t kStopRank = 64;
+constexpr float kStopFactor = 1.15F;
 // Candidates held, dead ones included, per live one wanted: where nearly all are dead the search must end all the same.
 constexpr std::size_t kPoolFactor = 2;
 
@@ -25,8 +28,10 @@ constexpr std::size_t kPoolFactor = 2;
 // The lowest and the highest slot among them are looked for: see SelectNeighbours.
 class ConstructionRules : public PaperRules {
  public:
-  ConstructionRules(const DistanceFunction& distance, const float* row, std::uint32_t m)
-      : is_equal_(distance, row), left_(MaxEqualLinks(m)), per_side_(std::max<std::size_t>(1, left_ / 2)) {}
+  // codes: of the row, whose slot it is.
+  template <typename Codes>
+  ConstructionRules(const Codes& codes, std::uint32_t slot, std::uint32_t m)
+      : is_equal_(codes, slot), left_(MaxEqualLinks(m)), per_side_(std::max<std::size_t>(1, left_ / 2)) {}
 
   // From the graph.
   bool Enters(float distance, std::uint32_t slot) {
@@ -63,20 +68,25 @@ struct OwnLinks {
   std::vector<std::uint32_t> links;
 };
 
+// Rows: Float32Rows or Int8Rows.
+template <typename Rows>
 class BatchLinker {
  public:
+  using Codes = typename Rows::Codes;
+
   // Links at levels from `lowest` on; nodes that do not reach it are left alone.
-  BatchLinker(Graph* graph, const BuildContext& context, std::uint32_t end, std::uint32_t lowest)
+  BatchLinker(Graph* graph, const BuildContext& context, const Rows& rows, std::uint32_t end, std::uint32_t lowest)
       : graph_(*graph),
         context_(context),
+        source_(rows),
         lowest_(lowest),
-        distance_(context.metric, context.vectors.dim),
         begin_(graph->linked()),
         end_(std::min(end, begin_ + kMaxBatchRows)),
         rows_(end_ - begin_) {}
 
   void Run() {
     graph_.Reserve(end_);
+    Encode();
     for (std::uint32_t slot = begin_; slot < end_; ++slot) {
       if (!graph_.IsAtLevel(slot, lowest_) || context_.deaths->IsDead(slot)) continue;
       if (context_.has_row == nullptr || context_.has_row(slot)) live_.push_back(slot);
@@ -110,6 +120,17 @@ class BatchLinker {
  private:
   float& Pair(std::uint32_t a, std::uint32_t b) { return pairs_[std::size_t{a - begin_} * rows_ + (b - begin_)]; }
 
+  // Dead slots get a code like all others: of a row that has died later nobody knows the difference.
+  void Encode() {
+    if (graph_.code_space() == nullptr) return;
+    context_.pool->ParallelFor(rows_, kRowsPerTask, [&](std::size_t from, std::size_t to) {
+      for (std::size_t i = from; i < to; ++i) {
+        const std::uint32_t slot = begin_ + static_cast<std::uint32_t>(i);
+        graph_.SetCode(slot, context_.vectors.row(slot));
+      }
+    });
+  }
+
   // Distances of all live rows of the batch to each other, in tiles whose rows stay in the cache.
   void ComputePairs() {
     pairs_.resize(std::size_t{rows_} * rows_);
@@ -125,17 +146,15 @@ class BatchLinker {
     const std::size_t row_end = std::min(live_.size(), first_row + kTileRows);
     const std::size_t column_end = std::min(live_.size(), first_column + kTileRows);
     for (std::size_t i = first_row; i < row_end; ++i) {
-      const float* row = context_.vectors.row(live_[i]);
+      const Codes row = source_.From(live_[i]);
       std::size_t j = std::max(i + 1, first_column);
       for (; j + 4 <= column_end; j += 4) {
-        const float* const others[4] = {context_.vectors.row(live_[j]), context_.vectors.row(live_[j + 1]),
-                                        context_.vectors.row(live_[j + 2]), context_.vectors.row(live_[j + 3])};
         float distances[4];
-        distance_.Four(row, others, distances);
+        row.Four(&live_[j], distances);
         for (std::size_t x = 0; x < 4; ++x) Pair(live_[i], live_[j + x]) = Pair(live_[j + x], live_[i]) = distances[x];
       }
       for (; j < column_end; ++j) {
-        Pair(live_[i], live_[j]) = Pair(live_[j], live_[i]) = distance_(row, context_.vectors.row(live_[j]));
+        Pair(live_[i], live_[j]) = Pair(live_[j], live_[i]) = row.One(live_[j]);
       }
     }
   }
@@ -157,8 +176,8 @@ class BatchLinker {
   // The row's own links at each of its levels.
   void FindLinks(std::uint32_t slot) {
     thread_local SearchScratch scratch;
-    const Float32Codes codes(context_.vectors, distance_, context_.vectors.row(slot));
-    Walk<Float32Codes> walk(graph_, codes, begin_, &scratch.visited);
+    const Codes codes = source_.From(slot);
+    Walk<Codes> walk(graph_, codes, begin_, &scratch.visited);
     const std::uint32_t top = graph_.LevelOf(slot);
     ScoredSlot start;
     if (has_entry_) start = walk.Descend(entry_, std::min(top, entry_.level));
@@ -166,26 +185,28 @@ class BatchLinker {
       OwnLinks& own = own_[slot - begin_].emplace_back();
       own.slot = slot;
       own.level = level;
-      start = ChooseLinks(&walk, start, &scratch.sorted, &own);
+      ConstructionRules rules(codes, slot, graph_.m());
+      start = ChooseLinks(&walk, start, &rules, &scratch.sorted, &own);
     }
   }
 
   // Fills own->links; returns where to begin on the level below.
-  ScoredSlot ChooseLinks(Walk<Float32Codes>* walk, ScoredSlot start, SortedPool* pool, OwnLinks* own) {
+  ScoredSlot ChooseLinks(Walk<Codes>* walk, ScoredSlot start, ConstructionRules* rules, SortedPool* pool,
+                         OwnLinks* own) {
     thread_local std::vector<ScoredSlot> candidates;
     thread_local std::vector<ScoredSlot> dead;
-    const float* row = context_.vectors.row(own->slot);
-    ConstructionRules rules(distance_, row, graph_.m());
     const std::size_t ef = context_.ef_construction;
-    const WalkLimits limits{
-        .ef = own->level == 0 ? ef : std::min(kUpperEf, ef), .level = own->level, .pool_max = kPoolFactor * ef};
+    const WalkLimits limits{.ef = own->level == 0 ? ef : std::min(kUpperEf, ef),
+                            .level = own->level,
+                            .pool_max = kPoolFactor * ef,
+                            .stop = own->level == 0 ? ConstructionStop() : StopRule()};
     if (has_entry_ && own->level <= entry_.level) {
       const auto is_live = [&](std::uint32_t found) { return !context_.deaths->IsDead(found); };
-      walk->Search<kWidth>(start, limits, is_live, rules, pool);
+      walk->template Search<kWidth>(start, limits, is_live, *rules, pool);
     } else {
       pool->Begin({.acceptable = limits.ef, .all = limits.pool_max});
     }
-    AddBatchRows(*own, &rules, pool);
+    AddBatchRows(*own, rules, pool);
     candidates.clear();
     dead.clear();
     pool->Take(&candidates, &dead);
@@ -194,9 +215,15 @@ class BatchLinker {
       candidates.insert(candidates.end(), dead.begin(), dead.end());
       std::sort(candidates.begin(), candidates.end());
     }
-    SelectNeighbours({context_.vectors, distance_}, own->slot, candidates, graph_.m(), &own->links);
+    SelectNeighbours(source_, own->slot, candidates, graph_.m(), &own->links);
     const auto old = std::ranges::find_if(candidates, [&](const ScoredSlot& c) { return c.slot < begin_; });
     return old == candidates.end() ? start : *old;
+  }
+
+  // Nodes much farther than the 64th nearest add nothing to the links of a row. Distances must not be negative.
+  StopRule ConstructionStop() const {
+    if (context_.metric == Metric::kInnerProduct) return {};
+    return {.rank = kStopRank, .factor = kStopFactor};
   }
 
   // The other rows of the batch, outwards from the row's own place: of equal ones the pool takes the next by slot, and
@@ -272,21 +299,19 @@ class BatchLinker {
       graph_.SetLinks(target, level, links);
       return;
     }
-    const float* row = context_.vectors.row(target);
+    const Codes row = source_.From(target);
     std::vector<ScoredSlot> candidates;
     candidates.reserve(links.size());
-    for (const std::uint32_t link : links) {
-      candidates.push_back({.distance = distance_(row, context_.vectors.row(link)), .slot = link});
-    }
+    for (const std::uint32_t link : links) candidates.push_back({.distance = row.One(link), .slot = link});
     std::sort(candidates.begin(), candidates.end());
-    SelectNeighbours({context_.vectors, distance_}, target, candidates, degree, &links);
+    SelectNeighbours(source_, target, candidates, degree, &links);
     graph_.SetLinks(target, level, links);
   }
 
   Graph& graph_;
   const BuildContext& context_;
+  const Rows& source_;
   const std::uint32_t lowest_;
-  const DistanceFunction distance_;
   const std::uint32_t begin_;
   const std::uint32_t end_;
   const std::uint32_t rows_;
@@ -298,14 +323,29 @@ class BatchLinker {
   bool has_entry_ = false;
 };
 
+void Link(Graph* graph, const BuildContext& context, std::uint32_t end, std::uint32_t lowest) {
+  if (context.codes == CodeKind::kInt8 && graph->linked() == 0 && graph->code_space() == nullptr) {
+    graph->UseCodes(std::make_shared<const CodeSpace>(
+        CodeSpace::Measure(context.metric, context.vectors, context.rows, [&](std::uint32_t slot) {
+          return !context.deaths->IsDead(slot) && (context.has_row == nullptr || context.has_row(slot));
+        })));
+  }
+  if (graph->code_space() != nullptr) {
+    BatchLinker<Int8Rows>(graph, context, Int8Rows(*graph), end, lowest).Run();
+    return;
+  }
+  const DistanceFunction distance(context.metric, context.vectors.dim);
+  BatchLinker<Float32Rows>(graph, context, Float32Rows(context.vectors, distance), end, lowest).Run();
+}
+
 }  // namespace
 
 void LinkBatch(Graph* graph, const BuildContext& context, std::uint32_t end) {
-  if (end > graph->linked()) BatchLinker(graph, context, end, 0).Run();
+  if (end > graph->linked()) Link(graph, context, end, 0);
 }
 
 void LinkUpperLevels(Graph* graph, const BuildContext& context, std::uint32_t end) {
-  while (end > graph->linked()) BatchLinker(graph, context, end, 1).Run();
+  while (end > graph->linked()) Link(graph, context, end, 1);
 }
 
 }  // namespace vdb

@@ -25,6 +25,9 @@ inline constexpr std::uint32_t kMaxBatchRows = 512;
 struct BuildContext {
   VectorView vectors;
   Metric metric = Metric::kCosine;
+  // What a graph that is empty is built on: kFloat32 or kInt8. One that has nodes goes on as it began.
+  CodeKind codes = CodeKind::kFloat32;
+  std::uint32_t rows = 0;  // of vectors, readable: int8 codes take their mean from them; at least end
   std::uint32_t ef_construction = 0;
   const Deaths* deaths = nullptr;                        // slots dead when their batch is linked get no links
   std::function<bool(std::uint32_t)> has_row = nullptr;  // nor do those for which this says no; null: all have a row

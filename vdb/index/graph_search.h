@@ -22,6 +22,7 @@ namespace vdb {
 struct GraphSearchOptions {
   std::size_t k = 0;
   std::size_t ef = 0;               // at least k
+  float stop_factor = 0;            // see StopRule, with rank k; 0: none. Not where there are matches.
   std::uint64_t max_distances = 0;  // give up beyond it
   Deadline deadline = {};
   const Bitset* matches = nullptr;  // null: every slot

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -20,7 +21,6 @@ namespace {
 
 constexpr std::array<char, 8> kMagic = {'V', 'D', 'B', 'L', 'I', 'N', 'K', 'S'};
 constexpr std::uint32_t kVersion = 1;
-constexpr std::uint32_t kFloat32Codes = 0;  // rows of the vector file are what walks read
 constexpr std::uint64_t kAlignment = std::uint64_t{64} << 10;
 constexpr std::uint64_t kBlockBytes = std::uint64_t{1} << 20;
 // Segments of a graph begin at multiples of it.
@@ -28,7 +28,7 @@ constexpr std::uint64_t kNodesPerBlock = 1024;
 constexpr std::size_t kMaxSections = 32;
 
 // Persistent: never renumber.
-enum SectionKind : std::uint32_t { kLevel0 = 1, kUpper = 2, kDead = 3, kChecksums = 4 };
+enum SectionKind : std::uint32_t { kLevel0 = 1, kUpper = 2, kDead = 3, kChecksums = 4, kMean = 5 };
 // A reader that does not know a section may skip it unless it has this flag.
 constexpr std::uint32_t kRequired = 1;
 
@@ -46,7 +46,7 @@ struct Section {
 struct Header {
   std::array<char, 8> magic = kMagic;
   std::uint32_t version = kVersion;
-  std::uint32_t code_kind = kFloat32Codes;
+  std::uint32_t code_kind = 0;  // CodeKind
   std::uint32_t m = 0;
   std::uint32_t slots = 0;
   std::uint32_t linked = 0;
@@ -97,11 +97,14 @@ class LinkFileReader {
     VDB_RETURN_IF_ERROR(file_.file_.ReadAt(0, &header_, sizeof(header_)));
     if (header_.magic != kMagic) return file_.Damaged("it does not begin as a file of links");
     if (header_.checksum != header_.ComputeChecksum()) return file_.Damaged("its header differs from its checksum");
-    if (header_.version != kVersion || header_.code_kind != kFloat32Codes) {
-      return FailedPreconditionError(
-          StrCat(file_.file_.path(), " has version ", header_.version, ", codes ", header_.code_kind,
-                 "; this program reads version ", kVersion, ", codes ", kFloat32Codes),
-          StatusReason::kNewerFormat);
+    if (header_.version != kVersion || header_.code_kind > static_cast<std::uint32_t>(CodeKind::kInt8)) {
+      return FailedPreconditionError(StrCat(file_.file_.path(), " has version ", header_.version, ", codes ",
+                                            header_.code_kind, "; this program reads version ", kVersion,
+                                            ", codes 0 and 1"));
+    }
+    if (header_.code_kind != static_cast<std::uint32_t>(stamp_.codes)) {
+      return file_.Damaged(
+          StrCat("it is for codes ", header_.code_kind, ", the collection has ", CodeKindName(stamp_.codes)));
     }
     if (header_.m != stamp_.m || header_.slots != stamp_.slots || header_.commit_seq != stamp_.commit_seq) {
       return file_.Damaged(StrCat("it is of commit ", header_.commit_seq, " with ", header_.slots, " slots and M ",
@@ -110,7 +113,7 @@ class LinkFileReader {
     }
     if (header_.section_count > kMaxSections || header_.linked > header_.slots) return file_.Damaged("header");
     for (const Section& section : Sections()) {
-      if ((section.flags & kRequired) != 0 && (section.kind < kLevel0 || section.kind > kChecksums)) {
+      if ((section.flags & kRequired) != 0 && (section.kind < kLevel0 || section.kind > kMean)) {
         return FailedPreconditionError(
             StrCat(file_.file_.path(), " needs section ", section.kind, ", which this program does not know"),
             StatusReason::kNewerFormat);
@@ -162,9 +165,20 @@ class LinkFileReader {
     const std::size_t bytes = section.size;
     void* address = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file_.file_.fd(), static_cast<off_t>(section.offset));
     if (address == MAP_FAILED) return SystemError("cannot map", file_.file_.path(), errno);
+    file_.mapping_bytes_ = bytes;
     file_.mapping_ = std::shared_ptr<const void>(
         address, [bytes](const void* mapped) { ::munmap(const_cast<void*>(mapped), bytes); });
-    graph->Borrow(static_cast<const std::uint32_t*>(address), header_.linked, file_.mapping_);
+    graph->Map(static_cast<const std::uint32_t*>(address), header_.linked, file_.mapping_);
+    return OkStatus();
+  }
+
+  // A graph of int8 codes has a mean as soon as it has a node.
+  Status ReadMean(Graph* graph) {
+    if (stamp_.codes != CodeKind::kInt8 || header_.linked == 0) return OkStatus();
+    std::vector<float> mean;
+    VDB_RETURN_IF_ERROR(ReadVerified(kMean, stamp_.dim, &mean));
+    if (!std::ranges::all_of(mean, [](float x) { return std::isfinite(x); })) return file_.Damaged("mean");
+    graph->UseCodes(std::make_shared<const CodeSpace>(stamp_.metric, std::move(mean)));
     return OkStatus();
   }
 
@@ -242,6 +256,7 @@ Result<std::unique_ptr<PublishedLinks>> PublishedLinks::Open(const std::string& 
   VDB_RETURN_IF_ERROR(reader.ReadChecksums());
   VDB_RETURN_IF_ERROR(reader.ReadVerified(kDead, (std::uint64_t{stamp.slots} + 63) / 64, &links->dead));
   links->graph = std::make_unique<Graph>(stamp.m);
+  VDB_RETURN_IF_ERROR(reader.ReadMean(links->graph.get()));
   VDB_RETURN_IF_ERROR(reader.MapLevel0(links->graph.get()));
   VDB_RETURN_IF_ERROR(reader.ReadUpper(links->graph.get()));
   return file;
@@ -263,18 +278,36 @@ Status PublishedLinks::CheckNodes(std::uint32_t first, std::span<const std::uint
   return OkStatus();
 }
 
-Status PublishedLinks::LoadLevel0(Graph* graph) const {
-  return graph->ReplaceBorrowed([&](std::uint32_t first, std::span<std::uint32_t> words) -> Status {
-    const std::uint64_t offset = level0_offset_ + std::uint64_t{first} * graph->stride() * sizeof(std::uint32_t);
-    VDB_RETURN_IF_ERROR(file_.ReadAt(offset, words.data(), words.size_bytes()));
-    return CheckNodes(first, words);
-  });
+Status PublishedLinks::LoadLevel0(Graph* graph, const VectorView& vectors) const {
+  const std::size_t stride = graph->stride();
+  std::vector<std::uint32_t> block(kNodesPerBlock * stride);
+  VDB_RETURN_IF_ERROR(graph->ReplaceMapped([&]() -> Status {
+    for (std::uint32_t first = 0; first < linked_;) {
+      const std::uint32_t nodes = std::min<std::uint32_t>(kNodesPerBlock, linked_ - first);
+      const std::span<std::uint32_t> words = std::span(block).first(nodes * stride);
+      const std::uint64_t offset = level0_offset_ + std::uint64_t{first} * stride * sizeof(std::uint32_t);
+      VDB_RETURN_IF_ERROR(file_.ReadAt(offset, words.data(), words.size_bytes()));
+      VDB_RETURN_IF_ERROR(CheckNodes(first, words));
+      for (std::uint32_t i = 0; i < nodes; ++i) {
+        graph->SetLinks(first + i, 0, words.subspan(i * stride, graph->Degree(0)));
+        if (graph->code_space() != nullptr) graph->SetCode(first + i, vectors.row(first + i));
+      }
+      first += nodes;
+    }
+    return OkStatus();
+  }));
+  // Walks that are still on the mapped pages fetch them again; nobody else needs them in memory.
+  if (mapping_ != nullptr) ::madvise(const_cast<void*>(mapping_.get()), mapping_bytes_, MADV_DONTNEED);
+  return OkStatus();
 }
 
 LinkSnapshot CopyLinks(const Graph& graph) {
   LinkSnapshot copy;
   copy.linked = graph.linked();
   copy.has_entry = graph.LoadEntryPoint(&copy.entry);
+  if (graph.code_space() != nullptr) {
+    copy.mean.assign(graph.code_space()->mean().begin(), graph.code_space()->mean().end());
+  }
   const std::size_t stride = graph.stride();
   copy.level0.resize(copy.linked * stride);
   for (std::uint32_t slot = 0; slot < copy.linked; ++slot) {
@@ -304,6 +337,7 @@ Status WriteContents(const std::string& path, const Header& header,
 Status WriteLinkFile(const std::string& path, const LinkFileStamp& stamp, const LinkSnapshot& links,
                      const std::vector<std::uint64_t>& dead) {
   Header header;
+  header.code_kind = static_cast<std::uint32_t>(stamp.codes);
   header.m = stamp.m;
   header.slots = stamp.slots;
   header.linked = links.linked;
@@ -329,6 +363,8 @@ Status WriteLinkFile(const std::string& path, const LinkFileStamp& stamp, const 
       BytesOf(links.level0));
   add({.kind = kUpper, .entry_bytes = words(stamp.m), .block_bytes = kBlockBytes}, BytesOf(links.upper));
   add({.kind = kDead, .entry_bytes = sizeof(std::uint64_t), .block_bytes = kBlockBytes}, BytesOf(dead));
+  if (!links.mean.empty())
+    add({.kind = kMean, .entry_bytes = sizeof(float), .block_bytes = kBlockBytes}, BytesOf(links.mean));
   add({.kind = kChecksums, .entry_bytes = sizeof(std::uint64_t)}, BytesOf(checksums));
   header.checksums_checksum = Checksum(BytesOf(checksums));
   header.checksum = header.ComputeChecksum();

@@ -8,6 +8,7 @@
 #define VDB_INDEX_LINK_FILE_H_
 
 #include <vdb/status.h>
+#include <vdb/types.h>
 
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "vdb/index/graph.h"
+#include "vdb/index/vector_file.h"
 #include "vdb/util/file.h"
 
 namespace vdb {
@@ -24,6 +26,10 @@ struct LinkFileStamp {
   std::uint32_t m = 0;
   std::uint32_t slots = 0;       // the dead set covers slots [0, slots)
   std::uint64_t commit_seq = 0;  // the commit that the file shows
+  CodeKind codes = CodeKind::kFloat32;
+  // Of the collection, for its codes; not in the file.
+  Metric metric = Metric::kCosine;
+  std::size_t dim = 0;
 };
 
 // The links of a graph at a batch boundary, copied so that linking can go on while they are written.
@@ -33,6 +39,7 @@ struct LinkSnapshot {
   EntryPoint entry;
   std::vector<std::uint32_t> level0;  // linked * Graph::stride() words
   std::vector<std::uint32_t> upper;   // for slots of level > 0, ascending: level * m words each
+  std::vector<float> mean;            // of int8 codes; empty for a graph without
 };
 
 // Call with linking stopped. Throws std::bad_alloc.
@@ -56,9 +63,9 @@ class PublishedLinks {
                                                       LoadedLinks* links);
 
   // Compares level 0 with its checksums, and its links with the number of nodes, copying it into the graph that Open
-  // gave. With an error the graph goes on walking the mapped file; it
+  // gave, beside the codes of the rows where it has codes. With an error the graph goes on walking the mapped file; it
   // should be replaced. Call as the graph's linker. Throws std::bad_alloc.
-  Status LoadLevel0(Graph* graph) const;
+  Status LoadLevel0(Graph* graph, const VectorView& vectors) const;
 
  private:
   friend class LinkFileReader;
@@ -74,6 +81,7 @@ class PublishedLinks {
   std::uint64_t level0_offset_ = 0;
   std::vector<std::uint64_t> level0_checksums_;  // per kNodesPerBlock nodes
   std::shared_ptr<const void> mapping_;
+  std::size_t mapping_bytes_ = 0;
 };
 
 }  // namespace vdb

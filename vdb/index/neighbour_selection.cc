@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "vdb/index/codes.h"
+
 namespace vdb {
 namespace {
 
@@ -10,16 +12,15 @@ namespace {
 constexpr std::size_t kChunk = 64;
 
 // Removes from alive[0..count) those nearer to the chosen slot than to the node; returns how many are left, in order.
-std::size_t RemoveCovered(const NeighbourSource& source, std::uint32_t chosen, ScoredSlot* alive, std::size_t count) {
-  const auto& [vectors, distance] = source;
-  const float* query = vectors.row(chosen);
+template <typename Rows>
+std::size_t RemoveCovered(const Rows& rows, std::uint32_t chosen, ScoredSlot* alive, std::size_t count) {
+  const typename Rows::Codes codes = rows.From(chosen);
   std::size_t kept = 0;
   std::size_t i = 0;
   for (; i + 4 <= count; i += 4) {
-    const float* const rows[4] = {vectors.row(alive[i].slot), vectors.row(alive[i + 1].slot),
-                                  vectors.row(alive[i + 2].slot), vectors.row(alive[i + 3].slot)};
+    const std::uint32_t slots[4] = {alive[i].slot, alive[i + 1].slot, alive[i + 2].slot, alive[i + 3].slot};
     float distances[4];
-    distance.Four(query, rows, distances);
+    codes.Four(slots, distances);
     for (std::size_t j = 0; j < 4; ++j) {
       const ScoredSlot candidate = alive[i + j];
       alive[kept] = candidate;
@@ -27,7 +28,7 @@ std::size_t RemoveCovered(const NeighbourSource& source, std::uint32_t chosen, S
     }
   }
   for (; i < count; ++i) {
-    if (distance(query, vectors.row(alive[i].slot)) < alive[i].distance) continue;
+    if (codes.One(alive[i].slot) < alive[i].distance) continue;
     alive[kept++] = alive[i];
   }
   return kept;
@@ -53,19 +54,13 @@ void SelectEqual(std::uint32_t node, std::vector<std::uint32_t>* equal, std::siz
 
 }  // namespace
 
-EqualRows::EqualRows(const DistanceFunction& distance, const float* row) : one_(distance(row, row)) {
-  const float* const rows[4] = {row, row, row, row};
-  float four[4];
-  distance.Four(row, rows, four);
-  four_ = four[0];
-}
-
 // The paper tests each candidate against those taken before it; here each one taken is tested against the candidates
 // that are left, which is the same and makes it one query with many rows.
-void SelectNeighbours(const NeighbourSource& source, std::uint32_t node, std::span<const ScoredSlot> candidates,
-                      std::size_t m, std::vector<std::uint32_t>* chosen) {
+template <typename Rows>
+void SelectNeighbours(const Rows& rows, std::uint32_t node, std::span<const ScoredSlot> candidates, std::size_t m,
+                      std::vector<std::uint32_t>* chosen) {
   chosen->clear();
-  const EqualRows is_equal(source.distance, source.vectors.row(node));
+  const EqualRows is_equal(rows.From(node), node);
   std::vector<std::uint32_t> equal_slots;
   std::vector<ScoredSlot> others;
   if (std::ranges::any_of(candidates, is_equal, &ScoredSlot::distance)) {
@@ -86,13 +81,18 @@ void SelectNeighbours(const NeighbourSource& source, std::uint32_t node, std::sp
     std::size_t count = std::min(kChunk, candidates.size());
     std::copy_n(candidates.begin(), count, alive.begin());
     for (std::size_t i = equal; i < chosen->size() && count > 0; ++i) {
-      count = RemoveCovered(source, (*chosen)[i], alive.data(), count);
+      count = RemoveCovered(rows, (*chosen)[i], alive.data(), count);
     }
     for (std::size_t first = 0; first < count && chosen->size() < m; ++first) {
       chosen->push_back(alive[first].slot);
-      count = first + 1 + RemoveCovered(source, alive[first].slot, alive.data() + first + 1, count - first - 1);
+      count = first + 1 + RemoveCovered(rows, alive[first].slot, alive.data() + first + 1, count - first - 1);
     }
   }
 }
+
+template void SelectNeighbours<Float32Rows>(const Float32Rows&, std::uint32_t, std::span<const ScoredSlot>, std::size_t,
+                                            std::vector<std::uint32_t>*);
+template void SelectNeighbours<Int8Rows>(const Int8Rows&, std::uint32_t, std::span<const ScoredSlot>, std::size_t,
+                                         std::vector<std::uint32_t>*);
 
 }  // namespace vdb

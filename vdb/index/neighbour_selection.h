@@ -14,21 +14,21 @@
 #include <span>
 #include <vector>
 
-#include "vdb/index/distance.h"
 #include "vdb/index/scored_slot.h"
-#include "vdb/index/vector_file.h"
 
 namespace vdb {
-
-struct NeighbourSource {
-  const VectorView& vectors;
-  const DistanceFunction& distance;
-};
 
 // Tells rows that equal a node's by their distance to it: it is the node's distance to itself, as either kernel rounds.
 class EqualRows {
  public:
-  EqualRows(const DistanceFunction& distance, const float* row);
+  // node: codes of the node's row, whose slot it is.
+  template <typename Codes>
+  EqualRows(const Codes& node, std::uint32_t slot) : one_(node.One(slot)) {
+    const std::uint32_t slots[4] = {slot, slot, slot, slot};
+    float four[4];
+    node.Four(slots, four);
+    four_ = four[0];
+  }
   bool operator()(float distance) const { return distance == one_ || distance == four_; }
 
  private:
@@ -42,8 +42,10 @@ inline std::size_t MaxEqualLinks(std::size_t m) {
 }
 
 // Chooses at most m links of a node into *chosen. candidates: sorted, nearest first, by distance to the node's row.
-void SelectNeighbours(const NeighbourSource& source, std::uint32_t node, std::span<const ScoredSlot> candidates,
-                      std::size_t m, std::vector<std::uint32_t>* chosen);
+// Rows: Float32Rows or Int8Rows.
+template <typename Rows>
+void SelectNeighbours(const Rows& rows, std::uint32_t node, std::span<const ScoredSlot> candidates, std::size_t m,
+                      std::vector<std::uint32_t>* chosen);
 
 }  // namespace vdb
 

@@ -42,6 +42,8 @@ class NearestList {
   }
 
   std::size_t size() const { return heap_.size(); }
+  // Distance of the farthest one held; there is one.
+  float Farthest() const { return heap_.front().distance; }
 
   // Nearest first; empties the list.
   std::vector<ScoredSlot> Take() {

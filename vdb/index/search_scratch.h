@@ -15,6 +15,7 @@
 #include <limits>
 #include <vector>
 
+#include "vdb/index/code_space.h"
 #include "vdb/index/scored_slot.h"
 
 namespace vdb {
@@ -65,10 +66,21 @@ class VisitedSet {
   std::size_t size_ = 0;
 };
 
+// When a walk ends before its pool does: a candidate is not expanded once its distance is more than factor times that
+// of the rank-th nearest acceptable one. base is added to distances that may be negative, to make them none.
+// Source: Al-Jazzazi et al. 2025 (arXiv 2505.15636), distance-adaptive beam search; 1 + γ → factor.
+struct StopRule {
+  std::size_t rank = 0;  // 0: none
+  float factor = 1;
+  float base = 0;
+};
+
 // How much a pool holds.
 struct PoolLimits {
   std::size_t acceptable = 0;                                 // ef
   std::size_t all = std::numeric_limits<std::size_t>::max();  // with those that are not acceptable
+  StopRule stop = {};
+  std::size_t keep = std::numeric_limits<std::size_t>::max();  // acceptable ones held though the rule expands no more
 };
 
 // Candidates sorted by distance, of which ef acceptable ones are kept; others stay among them as long as they are
@@ -78,7 +90,7 @@ class SortedPool {
   void Begin(const PoolLimits& limits) {
     limits_ = limits;
     size_ = cursor_ = accepted_ = 0;
-    worst_ = std::numeric_limits<float>::infinity();
+    worst_ = stop_ = std::numeric_limits<float>::infinity();
     if (keys_.empty()) Grow(256);
   }
 
@@ -108,9 +120,25 @@ class SortedPool {
   // The one that Next would give.
   bool Peek(std::uint32_t* slot) {
     while (cursor_ < size_ && (flags_[cursor_] & kExpanded) != 0) ++cursor_;
-    if (cursor_ == size_) return false;
+    if (cursor_ == size_ || FromOrderedKey(keys_[cursor_]).distance > stop_) return false;
     *slot = static_cast<std::uint32_t>(keys_[cursor_]);
     return true;
+  }
+
+  // After the distances of a step: applies the stop rule.
+  void EndStep() {
+    if (limits_.stop.rank == 0 || accepted_ < limits_.stop.rank) return;
+    std::size_t at = limits_.stop.rank - 1;  // of the rank-th acceptable one, where all are
+    if (accepted_ < size_) {
+      at = 0;
+      for (std::size_t left = limits_.stop.rank; (left -= flags_[at] & kAcceptable) > 0;) ++at;
+    }
+    const float nearest = FromOrderedKey(keys_[at]).distance + limits_.stop.base;
+    stop_ = limits_.stop.factor * nearest - limits_.stop.base;
+    if (accepted_ < limits_.keep) return;
+    while ((accepted_ > limits_.keep || (flags_[size_ - 1] & kAcceptable) == 0) && Farthest() > stop_) Drop();
+    cursor_ = std::min(cursor_, size_);
+    worst_ = std::min(worst_, std::max(stop_, Farthest()));
   }
 
   // Appends to *acceptable and, unless it is null, to *others what the pool holds, nearest first.
@@ -145,8 +173,10 @@ class SortedPool {
       while ((flags_[size_ - 1] & kAcceptable) == 0) Drop();  // nothing beyond the farthest acceptable one
     }
     cursor_ = std::min(cursor_, size_);
-    worst_ = FromOrderedKey(keys_[size_ - 1]).distance;
+    worst_ = std::min(worst_, Farthest());
   }
+
+  float Farthest() const { return FromOrderedKey(keys_[size_ - 1]).distance; }
 
   void Drop() {
     --size_;
@@ -158,6 +188,7 @@ class SortedPool {
   std::size_t cursor_ = 0;  // nothing before it is left to expand
   std::size_t accepted_ = 0;
   float worst_ = 0;
+  float stop_ = 0;
   std::vector<std::uint64_t> keys_;
   std::vector<std::uint8_t> flags_;
 };
@@ -196,6 +227,9 @@ class HeapPool {
     return true;
   }
 
+  // The pool is all there is to end a walk: stop rules are for the sorted one.
+  void EndStep() const {}
+
   bool Peek(std::uint32_t* slot) const {
     if (open_.empty()) return false;
     if (accepted_.size() == limits_.acceptable && open_.front() > accepted_.front()) return false;
@@ -217,8 +251,22 @@ class HeapPool {
   std::vector<std::uint64_t> accepted_;  // farthest on top
 };
 
+// Room for a query's code.
+class QueryCode {
+ public:
+  NodeCode* Resize(std::size_t bytes) {
+    const std::size_t wanted = (bytes + sizeof(NodeCode) - 1) / sizeof(NodeCode);
+    if (room_.size() < wanted) room_.resize(wanted);
+    return room_.data();
+  }
+
+ private:
+  std::vector<NodeCode> room_;
+};
+
 struct SearchScratch {
   VisitedSet visited;
+  QueryCode query;
   SortedPool sorted;
   HeapPool heaps;
 };

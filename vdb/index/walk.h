@@ -13,40 +13,12 @@
 #include <cstdint>
 #include <limits>
 
-#include "vdb/index/distance.h"
+#include "vdb/index/codes.h"
 #include "vdb/index/graph.h"
 #include "vdb/index/search_scratch.h"
-#include "vdb/index/vector_file.h"
 #include "vdb/util/deadline.h"
 
 namespace vdb {
-
-// The float32 rows themselves as codes: distance of one query to rows by slot.
-class Float32Codes {
- public:
-  Float32Codes(const VectorView& vectors, const DistanceFunction& distance, const float* query)
-      : vectors_(vectors), distance_(distance), query_(query), bytes_(vectors.dim * sizeof(float)) {}
-
-  // Exactly the lines of the row: more would push out what is needed.
-  void Prefetch(std::uint32_t slot) const {
-    const auto* row = reinterpret_cast<const char*>(vectors_.row(slot));
-    for (std::size_t offset = 0; offset < bytes_; offset += 64) __builtin_prefetch(row + offset);
-  }
-
-  float One(std::uint32_t slot) const { return distance_(query_, vectors_.row(slot)); }
-
-  void Four(const std::uint32_t slots[4], float out[4]) const {
-    const float* const rows[4] = {vectors_.row(slots[0]), vectors_.row(slots[1]), vectors_.row(slots[2]),
-                                  vectors_.row(slots[3])};
-    distance_.Four(query_, rows, out);
-  }
-
- private:
-  const VectorView vectors_;
-  const DistanceFunction& distance_;
-  const float* query_;
-  const std::size_t bytes_;
-};
 
 struct WalkCounts {
   std::uint64_t distances = 0;
@@ -57,17 +29,14 @@ struct WalkLimits {
   std::size_t ef = 0;
   std::uint32_t level = 0;
   std::size_t pool_max = std::numeric_limits<std::size_t>::max();  // candidates held, unacceptable ones included
+  StopRule stop = {};
+  std::size_t keep = std::numeric_limits<std::size_t>::max();  // see PoolLimits
   std::uint64_t max_distances = std::numeric_limits<std::uint64_t>::max();
   Deadline deadline = {};
 };
 
-// What a walk may be told beyond the paper: when to stop early, and what not to take into the pool.
+// What a walk may be told beyond the paper: what not to take into the pool.
 struct PaperRules {
-  template <typename Pool>
-  bool Stops(Pool* pool) const {
-    static_cast<void>(pool);  // the pool alone says when there is nothing left to expand
-    return false;
-  }
   bool Enters(float distance, std::uint32_t slot) const {
     static_cast<void>(distance);
     static_cast<void>(slot);
@@ -80,7 +49,7 @@ template <typename Codes>
 class Walk {
  public:
   Walk(const Graph& graph, const Codes& codes, std::uint32_t linked, VisitedSet* visited)
-      : graph_(graph), codes_(codes), linked_(linked), visited_(*visited) {}
+      : graph_(graph), mapped_(graph.MappedLevel0()), codes_(codes), linked_(linked), visited_(*visited) {}
 
   const WalkCounts& counts() const { return counts_; }
 
@@ -113,21 +82,22 @@ class Walk {
     visited_.Begin(linked_);
     visited_.Reserve(1);
     visited_.Gather(start.slot);
-    pool->Begin({.acceptable = limits.ef, .all = limits.pool_max});
+    pool->Begin({.acceptable = limits.ef, .all = limits.pool_max, .stop = limits.stop, .keep = limits.keep});
     pool->Insert(start.distance, start.slot, accept(start.slot));
     std::uint32_t node = 0;
-    while (!rules.Stops(pool) && pool->Next(&node)) {
+    while (pool->Next(&node)) {
       const std::size_t from = visited_.size();
       Gather(node, limits.level);
       ++counts_.expanded;
-      for (std::size_t more = 1; more < kWidth && !rules.Stops(pool) && pool->Next(&node); ++more) {
+      for (std::size_t more = 1; more < kWidth && pool->Next(&node); ++more) {
         Gather(node, limits.level);
         ++counts_.expanded;
       }
-      if (pool->Peek(&node)) graph_.PrefetchLinks(node, limits.level);
+      if (pool->Peek(&node)) PrefetchLinks(node, limits.level);
       Score(from, [&](std::uint32_t slot, float distance) {
         if (pool->MayEnter(distance) && rules.Enters(distance, slot)) pool->Insert(distance, slot, accept(slot));
       });
+      pool->EndStep();
       if (counts_.distances > limits.max_distances) return false;
       if (limits.deadline.IsSet() && counts_.expanded % kNodesPerLook == 0 && limits.deadline.Passed()) return false;
     }
@@ -143,13 +113,18 @@ class Walk {
   // Adds the unseen neighbours of a node to what the visited set has gathered.
   void Gather(std::uint32_t slot, std::uint32_t level) {
     const std::uint32_t degree = graph_.Degree(level);
-    const std::uint32_t* links = graph_.Links(slot, level);
+    const std::uint32_t* links = graph_.LinksOf(mapped_, slot, level);
     visited_.Reserve(degree + 1);
     for (std::uint32_t i = 0; i < degree; ++i) {
       const std::uint32_t next = Graph::Link(links + i);
       if (next >= linked_ || !graph_.IsAtLevel(next, level)) continue;
       visited_.Gather(next);
     }
+  }
+
+  void PrefetchLinks(std::uint32_t slot, std::uint32_t level) const {
+    const std::uint32_t* links = graph_.LinksOf(mapped_, slot, level);
+    for (std::uint32_t i = 0; i < graph_.Degree(level); i += 16) __builtin_prefetch(links + i);
   }
 
   // Distances of what was gathered since `from`, each given to add(slot, distance) in order.
@@ -170,6 +145,7 @@ class Walk {
   }
 
   const Graph& graph_;
+  const std::uint32_t* const mapped_;
   const Codes& codes_;
   const std::uint32_t linked_;
   VisitedSet& visited_;

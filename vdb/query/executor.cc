@@ -81,7 +81,8 @@ ExecutedSearch ExecuteSearch(const SearchTarget& target, const SearchParameters&
   estimate.tail_rows = target.clock.committed - estimate.linked_rows;
   estimate.tail_matches = estimate.matches * estimate.tail_rows / std::max(1U, target.clock.committed);
   result.tail_rows = estimate.tail_rows;
-  result.plan = ChoosePlan(estimate, DefaultCosts(target.vectors.dim),
+  const CodeKind codes = target.graph->code_space() != nullptr ? CodeKind::kInt8 : CodeKind::kFloat32;
+  result.plan = ChoosePlan(estimate, DefaultCosts(target.vectors.dim, codes),
                            {.k = parameters.k, .ef = parameters.ef, .exact = parameters.exact});
   const DistanceFunction distance(target.metric, target.vectors.dim);
   const bool swept = result.plan.kind == PlanKind::kSweep && Sweep(target, parameters, distance, &result);

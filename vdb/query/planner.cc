@@ -18,9 +18,10 @@ constexpr double kSelectivityExponent = -0.83;
 
 }  // namespace
 
-CostModel DefaultCosts(std::size_t dim) {
+CostModel DefaultCosts(std::size_t dim, CodeKind codes) {
   const double lines = std::max(1.0, static_cast<double>(dim) / 16);
-  return {.scan_ns = 4 + 2.2 * lines, .walk_ns = 45 + 4.2 * lines};
+  const double walk_lines = codes == CodeKind::kInt8 ? lines / 4 : lines;
+  return {.scan_ns = 4 + 2.2 * lines, .walk_ns = 45 + 4.2 * walk_lines};
 }
 
 Plan ChoosePlan(const SearchEstimate& estimate, const CostModel& costs, const PlannerOptions& options) {

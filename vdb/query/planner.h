@@ -5,6 +5,7 @@
 #define VDB_QUERY_PLANNER_H_
 
 #include <vdb/search.h>
+#include <vdb/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -27,8 +28,9 @@ struct CostModel {
   double walk_ns = 0;  // one row scored by a walk: its line comes from anywhere in memory
 };
 
-// What a row of `dim` float32 costs, by lines of 64 bytes touched; constants measured by bench/ (README there).
-CostModel DefaultCosts(std::size_t dim);
+// What a row of `dim` components costs, by lines of 64 bytes touched: float32 in a scan, `codes` in a walk; constants
+// measured by bench/ (README there).
+CostModel DefaultCosts(std::size_t dim, CodeKind codes);
 
 struct PlannerOptions {
   std::size_t k = 0;

@@ -34,7 +34,7 @@ bool ReadField(ByteReader* reader, VectorFieldSchema* field) {
   field->name = name;
   return reader->Read(&field->kind) && reader->Read(&field->dim) && reader->Read(&field->metric) &&
          reader->Read(&field->code) && reader->Read(&field->m) && reader->Read(&field->ef_construction) &&
-         field->kind == VectorKind::kDense && field->metric <= Metric::kCosine && field->code == CodeKind::kFloat32;
+         field->kind == VectorKind::kDense && field->metric <= Metric::kCosine && field->code <= CodeKind::kByDimension;
 }
 
 }  // namespace

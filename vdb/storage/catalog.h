@@ -19,7 +19,6 @@ namespace vdb::storage {
 
 // Persistent: never renumber.
 enum class VectorKind : std::uint8_t { kDense = 0 };
-enum class CodeKind : std::uint8_t { kFloat32 = 0 };
 
 struct VectorFieldSchema {
   std::string name;

@@ -1,0 +1,89 @@
+#include "vdb/index/code_space.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace vdb {
+namespace {
+
+// Enough for a mean: its error is a hundredth of the rows' spread.
+constexpr std::uint32_t kMeanRows = 10'000;
+
+}  // namespace
+
+CodeSpace::CodeSpace(Metric metric, std::vector<float> mean)
+    : metric_(metric),
+      mean_(std::move(mean)),
+      code_bytes_((mean_.size() + simd::kCodeUnit - 1) / simd::kCodeUnit * simd::kCodeUnit),
+      kernels_(simd::ActiveCodeKernels()) {
+  // Under cosine rows have length 1: |a - b|^2 = 2 (1 - a.b). For inner product 1 - a.b with a = mean + a' is
+  // 1 - |mean|^2 - mean.a' - mean.b' - a'.b', of which the first two are left out.
+  if (metric_ == Metric::kCosine) metric_scale_ = 2;
+  if (metric_ == Metric::kInnerProduct) {
+    factor_ = 1;
+    double norm = 0;
+    for (const float x : mean_) norm += double{x} * x;
+    metric_offset_ = static_cast<float>(norm - 1);
+  }
+}
+
+CodeSpace CodeSpace::Measure(Metric metric, const VectorView& vectors, std::uint32_t rows,
+                             const std::function<bool(std::uint32_t)>& use) {
+  std::vector<double> sums(vectors.dim);
+  std::uint32_t count = 0;
+  const std::uint32_t step = std::max(1U, rows / kMeanRows);
+  for (std::uint64_t slot = 0; slot < rows; slot += step) {
+    if (!use(static_cast<std::uint32_t>(slot))) continue;
+    const float* row = vectors.row(static_cast<std::uint32_t>(slot));
+    for (std::size_t i = 0; i < vectors.dim; ++i) sums[i] += double{row[i]};
+    ++count;
+  }
+  std::vector<float> mean(vectors.dim);
+  for (std::size_t i = 0; i < vectors.dim && count > 0; ++i) mean[i] = static_cast<float>(sums[i] / count);
+  return {metric, std::move(mean)};
+}
+
+void CodeSpace::Encode(const float* row, NodeCode* out) const {
+  EncodeQuery(row, out);
+  double squares = 0;
+  for (std::size_t i = 0; i < mean_.size(); ++i) {
+    const double error = double{row[i]} - double{mean_[i]} - double{out->scale} * out->bytes()[i];
+    squares += error * error;
+  }
+  out->residual = std::nextafter(static_cast<float>(std::sqrt(squares)), std::numeric_limits<float>::infinity());
+}
+
+void CodeSpace::EncodeQuery(const float* row, NodeCode* out) const {
+  auto* code = const_cast<std::int8_t*>(out->bytes());
+  out->scale = kernels_.encode(row, mean_.data(), mean_.size(), code);
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < code_bytes_; ++i) sum += code[i];
+  out->sum = sum;
+  if (metric_ != Metric::kInnerProduct) {
+    out->term = NormSquared(*out);
+    return;
+  }
+  double product = 0;
+  for (std::size_t i = 0; i < mean_.size(); ++i) product += double{mean_[i]} * code[i];
+  out->term = static_cast<float>(-double{out->scale} * product);
+}
+
+float CodeSpace::NormSquared(const NodeCode& code) const {
+  const std::int32_t squares = kernels_.dot({.code = code.bytes(), .sum = code.sum}, code.bytes(), code_bytes_);
+  return code.scale * code.scale * static_cast<float>(squares);
+}
+
+float CodeSpace::DeviationOf(const NodeCode& query, const NodeCode& row) const {
+  const bool is_norm = metric_ != Metric::kInnerProduct;
+  const float query_norm = is_norm ? query.term : NormSquared(query);
+  const float row_norm = is_norm ? row.term : NormSquared(row);
+  // Each side's error is spread over all directions: its part along the other side is 1 / sqrt(dim) of it. A component
+  // is wrong by up to s / 2, s^2 / 12 on the average of squares.
+  const float row_error = row.residual * row.residual / static_cast<float>(dim());
+  const float query_error = query.scale * query.scale / 12;
+  return factor_ * std::sqrt(row_error * query_norm + query_error * row_norm);
+}
+
+}  // namespace vdb

@@ -1,0 +1,76 @@
+// int8 codes of rows: what a walk compares instead of the float32 rows, at a quarter of their bytes.
+//
+// A row loses the mean that all rows of a graph share, and is scaled by its own largest component to 127:
+// c = round((x - mean) / s). Distances between codes are those between the points mean + s c, exact but for float32
+// rounding: 0 between equal codes. They order as the metric's distances do (DistanceOf says which number they are).
+// Thread safety: immutable. Source: per-vector scales as in LVQ (Aguerrebere et al. 2023, arXiv 2304.04759).
+#ifndef VDB_INDEX_CODE_SPACE_H_
+#define VDB_INDEX_CODE_SPACE_H_
+
+#include <vdb/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "vdb/index/vector_file.h"
+#include "vdb/simd/code_kernels.h"
+
+namespace vdb {
+
+// A row's code with what its distances need. The bytes of the code follow it.
+struct NodeCode {
+  float scale = 0;       // s
+  float term = 0;        // what the row adds to each of its distances
+  float residual = 0;    // |x - mean - s c|, rounded up
+  std::int32_t sum = 0;  // of the bytes
+
+  const std::int8_t* bytes() const { return reinterpret_cast<const std::int8_t*>(this + 1); }
+};
+
+class CodeSpace {
+ public:
+  CodeSpace(Metric metric, std::vector<float> mean);
+
+  // The mean of up to some thousand rows, evenly spaced among the first `rows`; use(slot) says which may be taken.
+  // The same on every machine.
+  static CodeSpace Measure(Metric metric, const VectorView& vectors, std::uint32_t rows,
+                           const std::function<bool(std::uint32_t)>& use);
+
+  std::size_t dim() const { return mean_.size(); }
+  std::span<const float> mean() const { return mean_; }
+  Metric metric() const { return metric_; }
+  // Of a code, zeros at its end included; a multiple of simd::kCodeUnit.
+  std::size_t code_bytes() const { return code_bytes_; }
+  std::size_t node_bytes() const { return sizeof(NodeCode) + code_bytes_; }
+
+  // out: node_bytes(), aligned as NodeCode.
+  void Encode(const float* row, NodeCode* out) const;
+  // Without the residual, which a walk does not need of its query.
+  void EncodeQuery(const float* row, NodeCode* out) const;
+
+  float Distance(const NodeCode& a, const NodeCode& b, std::int32_t dot) const {
+    return a.term + b.term - factor_ * a.scale * b.scale * static_cast<float>(dot);
+  }
+  // The distance that codes without error would have, from the metric's (see DistanceFunction).
+  float DistanceOf(float metric_distance) const { return metric_scale_ * metric_distance + metric_offset_; }
+  // Standard deviation of Distance against DistanceOf, taking rounding errors as independent of each other.
+  float DeviationOf(const NodeCode& query, const NodeCode& row) const;
+
+ private:
+  float NormSquared(const NodeCode& code) const;
+
+  const Metric metric_;
+  const std::vector<float> mean_;
+  const std::size_t code_bytes_;
+  const simd::CodeKernels& kernels_;
+  float factor_ = 2;
+  float metric_scale_ = 1;
+  float metric_offset_ = 0;
+};
+
+}  // namespace vdb
+
+#endif  // VDB_INDEX_CODE_SPACE_H_

@@ -1,0 +1,114 @@
+// What a walk computes distances from: one query against rows by slot, over the float32 rows or over int8 codes. And,
+// for linking, where queries are rows themselves: the source of such queries.
+//
+// Two kinds with one interface, so that walks and linking are compiled for each. Thread safety: values over what
+// readers may read; a query belongs to one thread.
+#ifndef VDB_INDEX_CODES_H_
+#define VDB_INDEX_CODES_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "vdb/index/code_space.h"
+#include "vdb/index/distance.h"
+#include "vdb/index/graph.h"
+#include "vdb/index/vector_file.h"
+#include "vdb/simd/code_kernels.h"
+
+namespace vdb {
+
+// The rows themselves; distances are the metric's.
+class Float32Codes {
+ public:
+  Float32Codes(const VectorView& vectors, const DistanceFunction& distance, const float* query)
+      : vectors_(vectors), distance_(distance), query_(query), bytes_(vectors.dim * sizeof(float)) {}
+
+  // Exactly the lines of the row: more would push out what is needed.
+  void Prefetch(std::uint32_t slot) const {
+    const auto* row = reinterpret_cast<const char*>(vectors_.row(slot));
+    for (std::size_t offset = 0; offset < bytes_; offset += 64) __builtin_prefetch(row + offset);
+  }
+
+  float One(std::uint32_t slot) const { return distance_(query_, vectors_.row(slot)); }
+
+  void Four(const std::uint32_t slots[4], float out[4]) const {
+    const float* const rows[4] = {vectors_.row(slots[0]), vectors_.row(slots[1]), vectors_.row(slots[2]),
+                                  vectors_.row(slots[3])};
+    distance_.Four(query_, rows, out);
+  }
+
+ private:
+  const VectorView vectors_;
+  const DistanceFunction& distance_;
+  const float* query_;
+  const std::size_t bytes_;
+};
+
+// Codes in a graph's nodes; distances are the space's.
+class Int8Codes {
+ public:
+  // query: of the graph's space, outlives this.
+  Int8Codes(const Graph& graph, const NodeCode& query)
+      : graph_(graph),
+        space_(*graph.code_space()),
+        kernels_(simd::ActiveCodeKernels()),
+        query_(query),
+        side_{.code = query.bytes(), .sum = query.sum},
+        bytes_(space_.code_bytes()) {}
+
+  void Prefetch(std::uint32_t slot) const {
+    const auto begin = reinterpret_cast<std::uintptr_t>(&graph_.Code(slot));
+    const std::uintptr_t end = begin + space_.node_bytes();
+    for (std::uintptr_t line = begin / 64 * 64; line < end; line += 64) {
+      __builtin_prefetch(reinterpret_cast<const void*>(line));
+    }
+  }
+
+  float One(std::uint32_t slot) const {
+    const NodeCode& row = graph_.Code(slot);
+    return space_.Distance(query_, row, kernels_.dot(side_, row.bytes(), bytes_));
+  }
+
+  void Four(const std::uint32_t slots[4], float out[4]) const {
+    const NodeCode* const rows[4] = {&graph_.Code(slots[0]), &graph_.Code(slots[1]), &graph_.Code(slots[2]),
+                                     &graph_.Code(slots[3])};
+    const std::int8_t* const bytes[4] = {rows[0]->bytes(), rows[1]->bytes(), rows[2]->bytes(), rows[3]->bytes()};
+    std::int32_t dots[4];
+    kernels_.dot_x4(side_, bytes, bytes_, dots);
+    for (std::size_t j = 0; j < 4; ++j) out[j] = space_.Distance(query_, *rows[j], dots[j]);
+  }
+
+ private:
+  const Graph& graph_;
+  const CodeSpace& space_;
+  const simd::CodeKernels& kernels_;
+  const NodeCode& query_;
+  const simd::CodeQuery side_;
+  const std::size_t bytes_;
+};
+
+// Queries that are rows, as linking asks them.
+class Float32Rows {
+ public:
+  using Codes = Float32Codes;
+  Float32Rows(const VectorView& vectors, const DistanceFunction& distance) : vectors_(vectors), distance_(distance) {}
+  Float32Codes From(std::uint32_t slot) const { return {vectors_, distance_, vectors_.row(slot)}; }
+
+ private:
+  const VectorView& vectors_;
+  const DistanceFunction& distance_;
+};
+
+class Int8Rows {
+ public:
+  using Codes = Int8Codes;
+  explicit Int8Rows(const Graph& graph) : graph_(graph) {}
+  Int8Codes From(std::uint32_t slot) const { return {graph_, graph_.Code(slot)}; }
+
+ private:
+  const Graph& graph_;
+};
+
+}  // namespace vdb
+
+#endif  // VDB_INDEX_CODES_H_

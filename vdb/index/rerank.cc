@@ -1,0 +1,36 @@
+#include "vdb/index/rerank.h"
+
+#include <algorithm>
+
+namespace vdb {
+namespace {
+
+// Rows asked for ahead of the one that is scored.
+constexpr std::size_t kAhead = 3;
+constexpr float kDeviations = 3;
+
+void PrefetchRow(const VectorView& vectors, std::uint32_t slot) {
+  const auto* row = reinterpret_cast<const char*>(vectors.row(slot));
+  for (std::size_t offset = 0; offset < vectors.dim * sizeof(float); offset += 64) __builtin_prefetch(row + offset);
+}
+
+}  // namespace
+
+std::vector<ScoredSlot> Rerank(const RerankSource& source, const float* query, const NodeCode& query_code,
+                               std::span<const ScoredSlot> candidates, std::size_t k) {
+  const CodeSpace& space = *source.graph.code_space();
+  NearestList nearest(k);
+  for (std::size_t i = 0; i < std::min(kAhead, candidates.size()); ++i) PrefetchRow(source.vectors, candidates[i].slot);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const ScoredSlot candidate = candidates[i];
+    if (nearest.size() == k) {
+      const float deviation = space.DeviationOf(query_code, source.graph.Code(candidate.slot));
+      if (candidate.distance - kDeviations * deviation > space.DistanceOf(nearest.Farthest())) break;
+    }
+    if (i + kAhead < candidates.size()) PrefetchRow(source.vectors, candidates[i + kAhead].slot);
+    nearest.Add({.distance = source.distance(query, source.vectors.row(candidate.slot)), .slot = candidate.slot});
+  }
+  return nearest.Take();
+}
+
+}  // namespace vdb
