@@ -6,19 +6,15 @@
 #include <string>
 
 #include "vdb/simd/kernel_tables.h"
+#include "vdb/simd/supported_tables.h"
 
 namespace vdb::simd {
 namespace {
 
-struct Candidate {
-  const FloatKernels* kernels;
-  bool supported;
-};
-
 #if defined(__x86_64__)
 constexpr std::array<std::string_view, 3> kCompiledNames = {"scalar", "avx2", "avx512"};
 
-std::array<Candidate, 3> Candidates() {
+std::array<Candidate<FloatKernels>, 3> Candidates() {
   // The builtin also asks the operating system whether it saves the wide registers.
   __builtin_cpu_init();
   return {{{&ScalarFloatKernels(), true},
@@ -27,28 +23,15 @@ std::array<Candidate, 3> Candidates() {
 }
 #elif defined(__aarch64__)
 constexpr std::array<std::string_view, 2> kCompiledNames = {"scalar", "neon"};
-std::array<Candidate, 2> Candidates() {
+std::array<Candidate<FloatKernels>, 2> Candidates() {
   return {{{&ScalarFloatKernels(), true}, {&NeonFloatKernels(), true}}};
 }
 #else
 constexpr std::array<std::string_view, 1> kCompiledNames = {"scalar"};
-std::array<Candidate, 1> Candidates() {
+std::array<Candidate<FloatKernels>, 1> Candidates() {
   return {{{&ScalarFloatKernels(), true}}};
 }
 #endif
-
-struct Supported {
-  std::array<const FloatKernels*, kCompiledNames.size()> tables{};
-  std::size_t count = 0;
-};
-
-Supported FindSupported() {
-  Supported supported;
-  for (const Candidate& candidate : Candidates()) {
-    if (candidate.supported) supported.tables[supported.count++] = candidate.kernels;
-  }
-  return supported;
-}
 
 const FloatKernels& Choose() {
   const std::span<const FloatKernels* const> tables = SupportedFloatKernels();
@@ -72,8 +55,8 @@ const FloatKernels& ActiveFloatKernels() {
 }
 
 std::span<const FloatKernels* const> SupportedFloatKernels() {
-  static const Supported supported = FindSupported();
-  return {supported.tables.data(), supported.count};
+  static const SupportedTables<FloatKernels, kCompiledNames.size()> supported(Candidates());
+  return supported.tables();
 }
 
 std::span<const std::string_view> CompiledFloatKernelNames() {
