@@ -1,4 +1,5 @@
-// Nanoseconds per distance of every kernel that this CPU runs, one row and four rows at a time, beside hnswlib's.
+// Nanoseconds per distance of every kernel that this CPU runs, one row and four rows at a time, beside hnswlib's, and
+// of the kernels over int8 codes (code/..., and encode/... for the encoding of one row).
 //
 // The rows and the query fit the first-level cache, so the figures show arithmetic and not memory. hnswlib picks its
 // kernels by compile flags: this file must be compiled with -O3 -march=native, and says what hnswlib made of it. It is
@@ -10,10 +11,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "vdb/simd/code_kernels.h"
 #include "vdb/simd/kernels.h"
 
 namespace vdb::simd {
@@ -48,9 +51,39 @@ class Vectors {
   const float* first_;
 };
 
+// The codes of the same vectors, each on cache lines of its own.
+class Codes {
+ public:
+  Codes(const CodeKernels& kernels, std::size_t dim)
+      : size_((dim + kCodeUnit - 1) / kCodeUnit * kCodeUnit), lines_((kRows + 1) * LinesPerCode()) {
+    const Vectors vectors(dim);
+    const std::vector<float> mean(dim);
+    for (std::size_t i = 0; i <= kRows; ++i) {
+      kernels.encode(vectors.row(i), mean.data(), dim, lines_[i * LinesPerCode()].bytes);
+    }
+    query_ = {row(kRows), std::accumulate(row(kRows), row(kRows) + size_, std::int32_t{0})};
+  }
+  Codes(const Codes&) = delete;
+  Codes& operator=(const Codes&) = delete;
+
+  std::size_t size() const { return size_; }
+  const std::int8_t* row(std::size_t i) const { return lines_[i * LinesPerCode()].bytes; }
+  const CodeQuery& query() const { return query_; }
+
+ private:
+  struct alignas(64) Line {
+    std::int8_t bytes[64];
+  };
+  std::size_t LinesPerCode() const { return (size_ + sizeof(Line) - 1) / sizeof(Line); }
+
+  std::size_t size_;
+  std::vector<Line> lines_;
+  CodeQuery query_;
+};
+
 // bytes_per_second counts the rows, not the query.
-void SetCounters(benchmark::State& state, std::size_t dim) {
-  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(kRows * dim * sizeof(float)));
+void SetCounters(benchmark::State& state, std::size_t bytes_per_row) {
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(kRows * bytes_per_row));
   state.counters["seconds_per_distance"] = benchmark::Counter(
       static_cast<double>(kRows), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
@@ -64,7 +97,7 @@ void MeasureOne(benchmark::State& state, const FloatKernels* kernels, Form form,
       benchmark::DoNotOptimize(d);
     }
   }
-  SetCounters(state, dim);
+  SetCounters(state, dim * sizeof(float));
 }
 
 void MeasureFour(benchmark::State& state, const FloatKernels* kernels, Form form, std::size_t dim) {
@@ -79,7 +112,46 @@ void MeasureFour(benchmark::State& state, const FloatKernels* kernels, Form form
       benchmark::DoNotOptimize(d);
     }
   }
-  SetCounters(state, dim);
+  SetCounters(state, dim * sizeof(float));
+}
+
+void MeasureCode(benchmark::State& state, const CodeKernels* kernels, std::size_t dim) {
+  const Codes codes(*kernels, dim);
+  for ([[maybe_unused]] auto iteration : state) {
+    for (std::size_t i = 0; i < kRows; ++i) {
+      std::int32_t d = kernels->dot(codes.query(), codes.row(i), codes.size());
+      benchmark::DoNotOptimize(d);
+    }
+  }
+  SetCounters(state, codes.size());
+}
+
+void MeasureFourCodes(benchmark::State& state, const CodeKernels* kernels, std::size_t dim) {
+  const Codes codes(*kernels, dim);
+  const std::int8_t* rows[kRows];
+  for (std::size_t i = 0; i < kRows; ++i) rows[i] = codes.row(i);
+  for ([[maybe_unused]] auto iteration : state) {
+    for (std::size_t i = 0; i < kRows; i += 4) {
+      std::int32_t d[4];
+      kernels->dot_x4(codes.query(), rows + i, codes.size(), d);
+      benchmark::DoNotOptimize(d);
+    }
+  }
+  SetCounters(state, codes.size());
+}
+
+void MeasureEncode(benchmark::State& state, const CodeKernels* kernels, std::size_t dim) {
+  const Vectors vectors(dim);
+  const std::vector<float> mean(dim, 0.1F);
+  std::vector<std::int8_t> code(dim + kCodeUnit);
+  for ([[maybe_unused]] auto iteration : state) {
+    for (std::size_t i = 0; i < kRows; ++i) {
+      float scale = kernels->encode(vectors.row(i), mean.data(), dim, code.data());
+      benchmark::DoNotOptimize(scale);
+      benchmark::ClobberMemory();
+    }
+  }
+  SetCounters(state, dim * sizeof(float));
 }
 
 template <typename Space>
@@ -94,7 +166,7 @@ void MeasureHnswlib(benchmark::State& state, std::size_t dim) {
       benchmark::DoNotOptimize(d);
     }
   }
-  SetCounters(state, dim);
+  SetCounters(state, dim * sizeof(float));
 }
 
 double Least(const std::vector<double>& values) {
@@ -117,6 +189,12 @@ void RegisterDim(std::size_t dim) {
       Register(benchmark::RegisterBenchmark((name + at).c_str(), MeasureOne, kernels, form, dim));
       Register(benchmark::RegisterBenchmark((name + four_at).c_str(), MeasureFour, kernels, form, dim));
     }
+  }
+  for (const CodeKernels* kernels : SupportedCodeKernels()) {
+    const std::string name = kernels->name;
+    Register(benchmark::RegisterBenchmark(("code/" + name + at).c_str(), MeasureCode, kernels, dim));
+    Register(benchmark::RegisterBenchmark(("code/" + name + four_at).c_str(), MeasureFourCodes, kernels, dim));
+    Register(benchmark::RegisterBenchmark(("encode/" + name + at).c_str(), MeasureEncode, kernels, dim));
   }
   Register(benchmark::RegisterBenchmark(("l2/hnswlib" + at).c_str(), MeasureHnswlib<hnswlib::L2Space>, dim));
   Register(benchmark::RegisterBenchmark(("dot/hnswlib" + at).c_str(), MeasureHnswlib<hnswlib::InnerProductSpace>, dim));
@@ -150,6 +228,7 @@ void AddContext() {
   benchmark::AddCustomContext("cpu", CpuModel());
   benchmark::AddCustomContext("kernels active", ActiveFloatKernels().name);
   benchmark::AddCustomContext("kernels measured", supported.substr(1));
+  benchmark::AddCustomContext("code kernels active", ActiveCodeKernels().name);
   benchmark::AddCustomContext("hnswlib's instruction set", HnswlibInstructionSet());
 }
 
