@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The kernels test for AArch64, cross-compiled whole and static, run under qemu: the only place where the NEON kernels
-# run on an x86-64 machine. run_neon_under_qemu.sh BUILD_FOLDER
+# The tests of the kernels for AArch64, cross-compiled whole and static, run under qemu: the only place where the NEON
+# kernels run on an x86-64 machine. run_neon_under_qemu.sh BUILD_FOLDER
 # Needs g++-aarch64-linux-gnu, qemu-user and libgtest-dev (for GoogleTest's source). Exits with 0 only if NEON ran.
 set -euo pipefail
 if [[ $# -ne 1 ]]; then
@@ -34,8 +34,13 @@ for source in gtest-all gtest_main; do
     objects+=("$build/$source.o")
   fi
 done
-for source in vdb/simd/*.cc tests/simd/kernels_test.cc; do compile "$source" "${flags[@]}"; done
-aarch64-linux-gnu-g++ -static "${objects[@]}" -o "$build/kernels_test"
+for source in vdb/simd/*.cc; do compile "$source" "${flags[@]}"; done
+library=("${objects[@]}")
+for test in kernels_test code_kernels_test; do
+  objects=("${library[@]}")
+  compile "tests/simd/$test.cc" "${flags[@]}"
+  aarch64-linux-gnu-g++ -static "${objects[@]}" -o "$build/$test"
+done
 
 active() { # VALUE OF VDB_SIMD
   VDB_SIMD=$1 qemu-aarch64 "$build/kernels_test" --gtest_filter=Dispatch.PrintsActive 2>"$build/errors" |
@@ -61,3 +66,20 @@ expect "active with VDB_SIMD=avx2" "$(active avx2)" neon
 expect "stderr with VDB_SIMD=avx2" "$(cat "$build/errors")" \
   "vdb: VDB_SIMD=avx2 is not a kernel of this CPU; it has scalar neon; using neon"
 echo "$(grep -c '^\[       OK' "$build/output") tests passed under qemu, NEON and scalar"
+
+# The code kernels on a CPU with the dot product instruction and on one without it.
+active_code() { # CPU, VALUE OF VDB_SIMD
+  VDB_SIMD=$2 qemu-aarch64 -cpu "$1" "$build/code_kernels_test" --gtest_filter='CodeDispatch.Active*' |
+    sed -n 's/^active=\(.*\);$/\1/p'
+}
+check_codes() { # CPU, THE TABLES IT RUNS
+  local best=${2##* }
+  qemu-aarch64 -cpu "$1" "$build/code_kernels_test" | tee "$build/output"
+  expect "code kernels on $1" "$(sed -n 's/^code kernels tested: //p' "$build/output")" "$2"
+  expect "active code kernels on $1" "$(active_code "$1" "")" "$best"
+  expect "active code kernels on $1 with VDB_SIMD=neon" "$(active_code "$1" neon)" "$best"
+  expect "active code kernels on $1 with VDB_SIMD=scalar" "$(active_code "$1" scalar)" scalar
+  echo "$(grep -c '^\[       OK' "$build/output") tests of the code kernels passed under qemu: $2"
+}
+check_codes cortex-a57 "scalar neon"
+check_codes neoverse-n1 "scalar neon neon-dotprod"
