@@ -45,6 +45,9 @@ struct SearchRequest {
   std::vector<Value> bind = {};
   // Candidates kept on the walk (paper: ef), [k, kMaxEf]; more is slower and finds more. 0: max(64, k).
   std::size_t ef = 0;
+  // Share of the true k nearest that is wanted, on average over queries like the stored vectors: the walk then ends by
+  // a rule measured on this collection's own vectors, not by ef. Range (0, 1); 0: by ef. Not together with ef.
+  float min_recall = 0;
   // Score every matching record: recall 1.
   bool exact = false;
   // Only hits at most this far away, by the collection's metric; every matching record is scored. Up to k of them.
@@ -75,6 +78,8 @@ struct PlanDetails {
   std::uint64_t distances = 0;  // distances computed
   std::uint64_t visited = 0;    // graph nodes expanded
   bool fell_back = false;       // P1 was given up for P0
+  double stop_factor = 0;       // walked while distances were below this many times the k-th nearest; 0: by ef
+  double expected_recall = 0;   // measured on the collection's own vectors for that; 1 where exact, 0: not known
   double filter_us = 0;         // compiling and evaluating the filter
   double search_us = 0;         // scoring and walking
   double total_us = 0;          // the whole call, payloads included

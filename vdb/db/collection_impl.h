@@ -168,6 +168,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   void RunBackground(bool idle);
   // Links at most one batch of at least min_rows rows; returns whether it did.
   bool LinkOneBatch(Generation* generation, std::uint32_t min_rows);
+  // Measures the graph's recall curve where there is none, or the graph has outgrown it.
+  void CalibrateIfDue();
   bool WantsGraph(const Generation& generation) const;
   bool PublishIsDue(const Generation& generation, bool idle) const;
   Status PublishGeneration(Generation* generation);
@@ -226,6 +228,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
 
   std::atomic<bool> background_queued_{false};
+  std::atomic<bool> calibrating_{false};
   std::atomic<std::uint64_t> commits_{0};
   std::uint64_t commits_at_last_tick_ = 0;  // clock thread only
   std::uint32_t quiet_ticks_ = 0;           // clock thread only

@@ -19,6 +19,8 @@ constexpr std::uint64_t kMinGraphBytes = std::uint64_t{4} << 20;
 // A tail of this many rows costs about one walk; a writer that finds 16 times as many links a batch before it returns.
 constexpr std::uint32_t kTailTargetRows = 1'500;
 constexpr std::uint32_t kTailBoundRows = 16 * kTailTargetRows;
+// A curve is measured again when the graph is so many times as large.
+constexpr std::uint64_t kGrowthToCalibrate = 2;
 // Slots purged in one write of the store.
 constexpr std::size_t kPurgeSlots = 4'096;
 // Seconds without a commit before leftovers are linked, and before a small change is published.
@@ -90,12 +92,29 @@ void CollectionImpl::RunBackground(bool idle) {
     }
     const DatabaseImpl::Operation operation(&database_);
     if (!operation.status().ok() || dropped()) return;
+    CalibrateIfDue();
     PublishIfDue(idle);
     Purge();
     if (EpochsAreDue(*PinView()->generation)) static_cast<void>(RenewEpochs());  // else the next tick tries again
   } catch (const std::bad_alloc&) {
     // What was not linked stays in the tail, where it is scanned; the next tick tries again.
   }
+}
+
+void CollectionImpl::CalibrateIfDue() {
+  const std::shared_ptr<const View> view = PinView();
+  const Generation& generation = *view->generation;
+  const Graph& graph = *generation.graph;
+  const RecallCurve* curve = graph.recall_curve();
+  if (graph.MappedLevel0() != nullptr || graph.linked() < kGrowthToCalibrate * (curve == nullptr ? 0 : curve->rows())) {
+    return;
+  }
+  if (calibrating_.exchange(true)) return;
+  const struct Reset {
+    std::atomic<bool>* flag;
+    ~Reset() { flag->store(false); }
+  } reset{&calibrating_};
+  MeasureRecall(generation, fixed_options_.metric, generation.LoadClock(), [this] { return !CheckUsable().ok(); });
 }
 
 void CollectionImpl::Tick() {

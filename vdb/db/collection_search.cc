@@ -44,6 +44,8 @@ void FillDetails(const ExecutedSearch& executed, SearchResult* result) {
   result->details.distances = executed.distances;
   result->details.visited = executed.visited;
   result->details.fell_back = executed.fell_back;
+  result->details.stop_factor = executed.exact ? 0 : executed.stop_factor;
+  result->details.expected_recall = executed.exact ? 1 : executed.expected_recall;
   result->details.tail_rows = executed.tail_rows;
 }
 
@@ -129,6 +131,7 @@ Result<SearchResult> CollectionImpl::Search(const SearchRequest& request, Snapsh
   const SearchParameters parameters{.query = query.data(),
                                     .k = k,
                                     .ef = request.ef != 0 ? request.ef : std::max(kDefaultEf, k),
+                                    .min_recall = request.min_recall,
                                     .exact = request.exact || request.radius,
                                     .radius = request.radius,
                                     .deadline = deadline,

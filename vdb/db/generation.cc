@@ -1,6 +1,10 @@
 #include "vdb/db/generation.h"
 
 #include <bit>
+#include <optional>
+#include <utility>
+
+#include "vdb/index/calibration.h"
 
 namespace vdb {
 
@@ -23,6 +27,19 @@ std::shared_ptr<Generation> Generation::Renew() const {
   const StampedClock stamped = LoadStampedClock();
   renewed->PublishClock({.committed = stamped.clock.committed, .epoch = 1}, stamped.commit_seq);
   return renewed;
+}
+
+void MeasureRecall(const Generation& generation, Metric metric, Clock clock, const std::function<bool()>& stop) {
+  const VectorView vectors = generation.vectors->view();
+  const DistanceFunction distance(metric, vectors.dim);
+  std::optional<RecallCurve> curve = Calibrate({.graph = *generation.graph,
+                                                .vectors = vectors,
+                                                .distance = distance,
+                                                .deaths = generation.deaths,
+                                                .clock = clock,
+                                                .has_row = generation.HasRow()},
+                                               stop);
+  if (curve) generation.graph->SetRecallCurve(std::make_unique<const RecallCurve>(*std::move(curve)));
 }
 
 std::uint64_t Generation::LiveWithoutVector(std::uint32_t slots) const {

@@ -124,6 +124,10 @@ class Generation {
   std::uint64_t commit_seq_ ABSL_GUARDED_BY(stamp_mutex_) = 0;
 };
 
+// Measures the recall curve of a generation's graph, unless stop() says so meanwhile. One caller at a time per graph.
+// Throws std::bad_alloc.
+void MeasureRecall(const Generation& generation, Metric metric, Clock clock, const std::function<bool()>& stop);
+
 }  // namespace vdb
 
 #endif  // VDB_DB_GENERATION_H_

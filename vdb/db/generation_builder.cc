@@ -150,7 +150,10 @@ Status GenerationBuilder::Link(const BulkProgress& progress) {
     LinkBatch(generation.graph.get(), context, generation.next_slot);
     Report(progress, BulkPhase::kLinking, generation.graph->linked(), generation.next_slot);
   }
-  return OkStatus();
+  // The generation is not visible yet: its clock shows nothing, so it is told what there is.
+  MeasureRecall(generation, field.metric, {.committed = generation.next_slot, .epoch = 1},
+                [&] { return !database_->CheckUsable().ok(); });
+  return database_->CheckUsable();
 }
 
 Status GenerationBuilder::Publish() {

@@ -118,6 +118,13 @@ Status ValidateRequest(const SearchRequest& request) {
     return InvalidArgumentError(
         StrCat("ef is ", request.ef, "; wanted 0 (the default) or k = ", request.k, " to ", kMaxEf));
   }
+  if (!(request.min_recall >= 0 && request.min_recall < 1)) {
+    return InvalidArgumentError(
+        StrCat("min_recall is ", std::to_string(request.min_recall), "; wanted above 0 and below 1, or exact"));
+  }
+  if (request.min_recall > 0 && request.ef != 0) {
+    return InvalidArgumentError("a search has both ef and min_recall; wanted one of them");
+  }
   if (request.radius && !std::isfinite(*request.radius)) {
     return InvalidArgumentError("radius is not a finite number");
   }

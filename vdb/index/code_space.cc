@@ -13,9 +13,10 @@ constexpr std::uint32_t kMeanRows = 10'000;
 
 }  // namespace
 
-CodeSpace::CodeSpace(Metric metric, std::vector<float> mean)
+CodeSpace::CodeSpace(Metric metric, std::vector<float> mean, float largest_norm)
     : metric_(metric),
       mean_(std::move(mean)),
+      largest_norm_(largest_norm),
       code_bytes_((mean_.size() + simd::kCodeUnit - 1) / simd::kCodeUnit * simd::kCodeUnit),
       kernels_(simd::ActiveCodeKernels()) {
   // Under cosine rows have length 1: |a - b|^2 = 2 (1 - a.b). For inner product 1 - a.b with a = mean + a' is
@@ -33,16 +34,22 @@ CodeSpace CodeSpace::Measure(Metric metric, const VectorView& vectors, std::uint
                              const std::function<bool(std::uint32_t)>& use) {
   std::vector<double> sums(vectors.dim);
   std::uint32_t count = 0;
+  double largest_square = 0;
   const std::uint32_t step = std::max(1U, rows / kMeanRows);
   for (std::uint64_t slot = 0; slot < rows; slot += step) {
     if (!use(static_cast<std::uint32_t>(slot))) continue;
     const float* row = vectors.row(static_cast<std::uint32_t>(slot));
-    for (std::size_t i = 0; i < vectors.dim; ++i) sums[i] += double{row[i]};
+    double square = 0;
+    for (std::size_t i = 0; i < vectors.dim; ++i) {
+      sums[i] += double{row[i]};
+      square += double{row[i]} * row[i];
+    }
+    largest_square = std::max(largest_square, square);
     ++count;
   }
   std::vector<float> mean(vectors.dim);
   for (std::size_t i = 0; i < vectors.dim && count > 0; ++i) mean[i] = static_cast<float>(sums[i] / count);
-  return {metric, std::move(mean)};
+  return {metric, std::move(mean), static_cast<float>(std::sqrt(largest_square))};
 }
 
 void CodeSpace::Encode(const float* row, NodeCode* out) const {

@@ -32,7 +32,8 @@ struct NodeCode {
 
 class CodeSpace {
  public:
-  CodeSpace(Metric metric, std::vector<float> mean);
+  // largest_norm: of the rows, about; see LargestNorm.
+  CodeSpace(Metric metric, std::vector<float> mean, float largest_norm);
 
   // The mean of up to some thousand rows, evenly spaced among the first `rows`; use(slot) says which may be taken.
   // The same on every machine.
@@ -42,6 +43,12 @@ class CodeSpace {
   std::size_t dim() const { return mean_.size(); }
   std::span<const float> mean() const { return mean_; }
   Metric metric() const { return metric_; }
+  // |x| of the longest of the rows that were measured: no inner product of a query q is much above |q| times that.
+  float LargestNorm() const { return largest_norm_; }
+  // What makes distances of a query of this norm not negative: 0 but for inner product.
+  float StopBase(float query_norm) const {
+    return metric_ == Metric::kInnerProduct ? query_norm * largest_norm_ - metric_offset_ - 1 : 0;
+  }
   // Of a code, zeros at its end included; a multiple of simd::kCodeUnit.
   std::size_t code_bytes() const { return code_bytes_; }
   std::size_t node_bytes() const { return sizeof(NodeCode) + code_bytes_; }
@@ -64,6 +71,7 @@ class CodeSpace {
 
   const Metric metric_;
   const std::vector<float> mean_;
+  const float largest_norm_;
   const std::size_t code_bytes_;
   const simd::CodeKernels& kernels_;
   float factor_ = 2;

@@ -21,7 +21,10 @@ class DistanceFunction {
         four_(metric == Metric::kL2Squared ? simd::ActiveFloatKernels().l2_squared_x4
                                            : simd::ActiveFloatKernels().dot_x4),
         dim_(dim),
+        metric_(metric),
         is_dot_(metric != Metric::kL2Squared) {}
+
+  Metric metric() const { return metric_; }
 
   float operator()(const float* a, const float* b) const {
     const float value = one_(a, b, dim_);
@@ -38,6 +41,7 @@ class DistanceFunction {
   float (*one_)(const float*, const float*, std::size_t);
   void (*four_)(const float*, const float* const[4], std::size_t, float[4]);
   std::size_t dim_;
+  Metric metric_;
   bool is_dot_;
 };
 

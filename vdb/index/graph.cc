@@ -46,6 +46,11 @@ void Graph::UseCodes(std::shared_ptr<const CodeSpace> space) {
   codes_.store(code_space_.get(), std::memory_order_release);
 }
 
+void Graph::SetRecallCurve(std::unique_ptr<const RecallCurve> curve) {
+  curves_.push_back(std::move(curve));
+  curve_.store(curves_.back().get(), std::memory_order_release);
+}
+
 void Graph::SetCode(std::uint32_t slot, const float* row) {
   code_space_->Encode(row, const_cast<NodeCode*>(&Code(slot)));
 }

@@ -23,8 +23,10 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "vdb/index/code_space.h"
+#include "vdb/index/recall_curve.h"
 #include "vdb/util/segmented_array.h"
 
 namespace vdb {
@@ -85,6 +87,11 @@ class Graph {
 
   // No node: false. Load it before linked(), which then covers it.
   bool LoadEntryPoint(EntryPoint* entry) const;
+
+  // What was measured of the graph; null if nothing was. Valid as long as the graph.
+  const RecallCurve* recall_curve() const { return curve_.load(std::memory_order_acquire); }
+  // One caller at a time.
+  void SetRecallCurve(std::unique_ptr<const RecallCurve> curve);
 
   // Linker, before the first node in own memory: nodes carry codes of this space.
   void UseCodes(std::shared_ptr<const CodeSpace> space);
@@ -150,12 +157,14 @@ class Graph {
   const std::size_t links_bytes_;  // of a node in own memory, where a code follows
   std::size_t node_bytes_;
   std::shared_ptr<const CodeSpace> code_space_;
-  std::atomic<const CodeSpace*> codes_{nullptr};  // the same
+  std::atomic<const CodeSpace*> codes_{nullptr};           // the same
   const std::size_t upper_stride_;                         // words of an upper block: m, up to a power of two
   std::array<std::uint64_t, kMaxLevel + 1> thresholds_{};  // of Mix(slot), by level
   std::atomic<std::uint32_t> linked_{0};
-  std::atomic<std::uint64_t> entry_{0};  // slot << 32 | level + 1; 0: none
-  std::uint32_t reserved_ = 0;           // linker
+  std::atomic<const RecallCurve*> curve_{nullptr};
+  std::vector<std::unique_ptr<const RecallCurve>> curves_;  // a reader may be with an earlier one
+  std::atomic<std::uint64_t> entry_{0};                     // slot << 32 | level + 1; 0: none
+  std::uint32_t reserved_ = 0;                              // linker
   std::atomic<std::byte*> level0_[kSegments] = {};
   std::array<std::size_t, kSegments> segment_bytes_{};
   std::atomic<std::size_t> level0_bytes_{0};

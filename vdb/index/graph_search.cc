@@ -1,6 +1,7 @@
 #include "vdb/index/graph_search.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "vdb/index/rerank.h"
 #include "vdb/index/walk.h"
@@ -11,35 +12,54 @@ namespace {
 // Above it a heap takes fewer steps than moving half of a sorted array.
 constexpr std::size_t kSortedPoolEf = 512;
 
+SearchScratch& ThreadScratch() {
+  thread_local SearchScratch scratch;
+  return scratch;
+}
+
 // Candidates of which the rows are looked at, for k results, however early the walk stops.
 std::size_t RerankPool(std::size_t k) {
   return std::max(2 * k, k + 16);
 }
 
+// How long a walk goes on after it has k results. Distances that may be negative need the codes' base.
+StopRule StopRuleFor(const GraphSearchOptions& options, const DistanceFunction& distance, const CodeSpace* space,
+                     const float* query) {
+  if (options.stop_factor <= 0) return {};
+  StopRule rule{.rank = options.k, .factor = options.stop_factor};
+  if (distance.metric() != Metric::kInnerProduct) return rule;
+  if (space == nullptr) return {};
+  rule.base = space->StopBase(std::sqrt(std::max(0.0F, 1.0F - distance(query, query))));
+  return rule;
+}
+
 // One search: level 0 after the descent, with either pool. Hits get the distances of the codes.
 template <typename Codes, typename Visible>
-void RunWalk(Walk<Codes>* walk, EntryPoint entry, const GraphSearchOptions& options, const Visible& visible,
-             SearchScratch* scratch, GraphSearchResult* result) {
+GraphSearchResult RunWalk(Walk<Codes>* walk, EntryPoint entry, const GraphSearchOptions& options, StopRule stop,
+                          const Visible& visible) {
+  GraphSearchResult result;
+  if (options.hidden != kNoSlot) walk->Hide(options.hidden);
   const ScoredSlot start = walk->Descend(entry, 0);
-  WalkLimits limits{.ef = options.ef, .level = 0, .max_distances = options.max_distances, .deadline = options.deadline};
+  WalkLimits limits{
+      .ef = options.ef, .level = 0, .stop = stop, .max_distances = options.max_distances, .deadline = options.deadline};
+  if (stop.rank > 0) limits.keep = RerankPool(options.k);
   const Bitset* matches = options.matches;
   if (matches == nullptr && options.ef <= kSortedPoolEf) {
-    if (options.stop_factor > 0) {
-      limits.stop = {.rank = options.k, .factor = options.stop_factor};
-      limits.keep = RerankPool(options.k);
-    }
-    result->gave_up = !walk->template Search<1>(start, limits, visible, PaperRules(), &scratch->sorted);
-    scratch->sorted.Take(&result->hits, nullptr);
+    SortedPool& pool = ThreadScratch().sorted;
+    result.gave_up = !walk->template Search<1>(start, limits, visible, PaperRules(), &pool);
+    pool.Take(&result.hits, nullptr);
   } else {
     const auto accept = [&](std::uint32_t slot) {
       return visible(slot) && (matches == nullptr || matches->Test(slot));
     };
-    result->gave_up = !walk->template Search<1>(start, limits, accept, PaperRules(), &scratch->heaps);
-    scratch->heaps.Take(&result->hits, nullptr);
+    HeapPool& pool = ThreadScratch().heaps;
+    result.gave_up = !walk->template Search<1>(start, limits, accept, PaperRules(), &pool);
+    pool.Take(&result.hits, nullptr);
   }
-  result->timed_out = result->gave_up && options.deadline.Passed();
-  result->distances = walk->counts().distances;
-  result->expanded = walk->counts().expanded;
+  result.timed_out = result.gave_up && options.deadline.Passed();
+  result.distances = walk->counts().distances;
+  result.expanded = walk->counts().expanded;
+  return result;
 }
 
 }  // namespace
@@ -48,29 +68,33 @@ void RunWalk(Walk<Codes>* walk, EntryPoint entry, const GraphSearchOptions& opti
 GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, const DistanceFunction& distance,
                               const float* query, const GraphSearchOptions& options, const Deaths& deaths,
                               Clock clock) {
-  thread_local SearchScratch scratch;
-  GraphSearchResult result;
   EntryPoint entry;
   // The entry point first: linked() then covers it. Without one nothing is looked at, whatever linked() is by now.
-  if (!graph.LoadEntryPoint(&entry)) return result;
+  if (!graph.LoadEntryPoint(&entry)) return {};
   const std::uint32_t linked = std::min(graph.linked(), vectors.rows);
-  if (entry.slot >= linked) return result;
-  result.linked = linked;
+  if (entry.slot >= linked) return {};
+  const CodeSpace* space = graph.code_space();
+  const StopRule stop = StopRuleFor(options, distance, space, query);
   const auto visible = [&](std::uint32_t slot) { return deaths.IsVisible(slot, clock); };
+  SearchScratch& scratch = ThreadScratch();
+  GraphSearchResult result;
   // Nodes in a mapped file have no codes: until they are in memory the rows themselves are compared.
-  if (graph.code_space() == nullptr || graph.MappedLevel0() != nullptr) {
+  if (space == nullptr || graph.MappedLevel0() != nullptr) {
     const Float32Codes codes(vectors, distance, query);
     Walk<Float32Codes> walk(graph, codes, linked, &scratch.visited);
-    RunWalk(&walk, entry, options, visible, &scratch, &result);
+    StopRule metric_stop = stop;
+    if (stop.base != 0) metric_stop.base += space->DistanceOf(0);  // the codes' distances are that much larger
+    result = RunWalk(&walk, entry, options, metric_stop, visible);
     if (result.hits.size() > options.k) result.hits.resize(options.k);
-    return result;
+  } else {
+    NodeCode* const query_code = scratch.query.Resize(space->node_bytes());
+    space->EncodeQuery(query, query_code);
+    const Int8Codes codes(graph, *query_code);
+    Walk<Int8Codes> walk(graph, codes, linked, &scratch.visited);
+    result = RunWalk(&walk, entry, options, stop, visible);
+    result.hits = Rerank({graph, vectors, distance}, query, *query_code, result.hits, options.k);
   }
-  NodeCode* const query_code = scratch.query.Resize(graph.code_space()->node_bytes());
-  graph.code_space()->EncodeQuery(query, query_code);
-  const Int8Codes codes(graph, *query_code);
-  Walk<Int8Codes> walk(graph, codes, linked, &scratch.visited);
-  RunWalk(&walk, entry, options, visible, &scratch, &result);
-  result.hits = Rerank({graph, vectors, distance}, query, *query_code, result.hits, options.k);
+  result.linked = linked;
   return result;
 }
 

@@ -4,8 +4,10 @@
 #ifndef VDB_INDEX_GRAPH_SEARCH_H_
 #define VDB_INDEX_GRAPH_SEARCH_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "vdb/index/distance.h"
@@ -21,12 +23,19 @@ namespace vdb {
 
 struct GraphSearchOptions {
   std::size_t k = 0;
-  std::size_t ef = 0;               // at least k
-  float stop_factor = 0;            // see StopRule, with rank k; 0: none. Not where there are matches.
-  std::uint64_t max_distances = 0;  // give up beyond it
+  std::size_t ef = 0;                                                       // at least k
+  float stop_factor = 0;                                                    // see StopRule, with rank k; 0: none
+  std::uint64_t max_distances = std::numeric_limits<std::uint64_t>::max();  // give up beyond it
   Deadline deadline = {};
   const Bitset* matches = nullptr;  // null: every slot
+  // A slot that the walk does not see, other than the entry point: to ask a row for its neighbours as if it were new.
+  std::uint32_t hidden = kNoSlot;
 };
+
+// What ef is for a search with a stop factor: the factor ends walks, ef bounds them.
+inline std::size_t AdaptivePool(std::size_t k) {
+  return std::max<std::size_t>(512, 4 * k);
+}
 
 struct GraphSearchResult {
   std::vector<ScoredSlot> hits;  // nearest first, at most k

@@ -28,7 +28,7 @@ constexpr std::uint64_t kNodesPerBlock = 1024;
 constexpr std::size_t kMaxSections = 32;
 
 // Persistent: never renumber.
-enum SectionKind : std::uint32_t { kLevel0 = 1, kUpper = 2, kDead = 3, kChecksums = 4, kMean = 5 };
+enum SectionKind : std::uint32_t { kLevel0 = 1, kUpper = 2, kDead = 3, kChecksums = 4, kMean = 5, kCurve = 6 };
 // A reader that does not know a section may skip it unless it has this flag.
 constexpr std::uint32_t kRequired = 1;
 
@@ -65,6 +65,7 @@ struct Header {
 };
 static_assert(sizeof(Section) == 40);
 static_assert(sizeof(Header) == 4096);
+static_assert(sizeof(CurvePoint) == 16);
 
 std::uint64_t RoundUp(std::uint64_t value, std::uint64_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -113,7 +114,7 @@ class LinkFileReader {
     }
     if (header_.section_count > kMaxSections || header_.linked > header_.slots) return file_.Damaged("header");
     for (const Section& section : Sections()) {
-      if ((section.flags & kRequired) != 0 && (section.kind < kLevel0 || section.kind > kMean)) {
+      if ((section.flags & kRequired) != 0 && (section.kind < kLevel0 || section.kind > kCurve)) {
         return FailedPreconditionError(
             StrCat(file_.file_.path(), " needs section ", section.kind, ", which this program does not know"),
             StatusReason::kNewerFormat);
@@ -176,9 +177,21 @@ class LinkFileReader {
   Status ReadMean(Graph* graph) {
     if (stamp_.codes != CodeKind::kInt8 || header_.linked == 0) return OkStatus();
     std::vector<float> mean;
-    VDB_RETURN_IF_ERROR(ReadVerified(kMean, stamp_.dim, &mean));
+    VDB_RETURN_IF_ERROR(ReadVerified(kMean, stamp_.dim + 1, &mean));
     if (!std::ranges::all_of(mean, [](float x) { return std::isfinite(x); })) return file_.Damaged("mean");
-    graph->UseCodes(std::make_shared<const CodeSpace>(stamp_.metric, std::move(mean)));
+    const float largest_norm = mean.back();
+    mean.pop_back();
+    graph->UseCodes(std::make_shared<const CodeSpace>(stamp_.metric, std::move(mean), largest_norm));
+    return OkStatus();
+  }
+
+  // Absent until it was measured.
+  Status ReadCurve(Graph* graph) {
+    const auto found = std::ranges::find(Sections(), kCurve, &Section::kind);
+    if (found == Sections().end()) return OkStatus();
+    std::vector<CurvePoint> points;
+    VDB_RETURN_IF_ERROR(ReadVerified(kCurve, found->size / sizeof(CurvePoint), &points));
+    graph->SetRecallCurve(std::make_unique<const RecallCurve>(std::move(points)));
     return OkStatus();
   }
 
@@ -259,6 +272,7 @@ Result<std::unique_ptr<PublishedLinks>> PublishedLinks::Open(const std::string& 
   VDB_RETURN_IF_ERROR(reader.ReadMean(links->graph.get()));
   VDB_RETURN_IF_ERROR(reader.MapLevel0(links->graph.get()));
   VDB_RETURN_IF_ERROR(reader.ReadUpper(links->graph.get()));
+  VDB_RETURN_IF_ERROR(reader.ReadCurve(links->graph.get()));
   return file;
 }
 
@@ -307,6 +321,10 @@ LinkSnapshot CopyLinks(const Graph& graph) {
   copy.has_entry = graph.LoadEntryPoint(&copy.entry);
   if (graph.code_space() != nullptr) {
     copy.mean.assign(graph.code_space()->mean().begin(), graph.code_space()->mean().end());
+    copy.mean.push_back(graph.code_space()->LargestNorm());
+  }
+  if (const RecallCurve* curve = graph.recall_curve(); curve != nullptr) {
+    copy.curve.assign(curve->points().begin(), curve->points().end());
   }
   const std::size_t stride = graph.stride();
   copy.level0.resize(copy.linked * stride);
@@ -349,7 +367,7 @@ Status WriteLinkFile(const std::string& path, const LinkFileStamp& stamp, const 
   std::vector<std::pair<std::uint64_t, std::string_view>> contents;
   std::uint64_t offset = kAlignment;
   const auto add = [&](Section section, std::string_view bytes) {
-    section.flags = kRequired;
+    section.flags = section.kind == kCurve ? 0 : kRequired;
     section.offset = offset;
     section.size = bytes.size();
     section.first_checksum = static_cast<std::uint32_t>(checksums.size());
@@ -365,6 +383,9 @@ Status WriteLinkFile(const std::string& path, const LinkFileStamp& stamp, const 
   add({.kind = kDead, .entry_bytes = sizeof(std::uint64_t), .block_bytes = kBlockBytes}, BytesOf(dead));
   if (!links.mean.empty())
     add({.kind = kMean, .entry_bytes = sizeof(float), .block_bytes = kBlockBytes}, BytesOf(links.mean));
+  if (!links.curve.empty()) {
+    add({.kind = kCurve, .entry_bytes = sizeof(CurvePoint), .block_bytes = kBlockBytes}, BytesOf(links.curve));
+  }
   add({.kind = kChecksums, .entry_bytes = sizeof(std::uint64_t)}, BytesOf(checksums));
   header.checksums_checksum = Checksum(BytesOf(checksums));
   header.checksum = header.ComputeChecksum();

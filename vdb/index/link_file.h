@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "vdb/index/graph.h"
+#include "vdb/index/recall_curve.h"
 #include "vdb/index/vector_file.h"
 #include "vdb/util/file.h"
 
@@ -39,7 +40,8 @@ struct LinkSnapshot {
   EntryPoint entry;
   std::vector<std::uint32_t> level0;  // linked * Graph::stride() words
   std::vector<std::uint32_t> upper;   // for slots of level > 0, ascending: level * m words each
-  std::vector<float> mean;            // of int8 codes; empty for a graph without
+  std::vector<float> mean;            // of int8 codes, then their largest norm; empty for a graph without
+  std::vector<CurvePoint> curve;      // empty if it was not measured
 };
 
 // Call with linking stopped. Throws std::bad_alloc.

@@ -12,6 +12,9 @@
 
 namespace vdb {
 
+// No slot has this number: a generation holds fewer.
+inline constexpr std::uint32_t kNoSlot = 0xFFFF'FFFF;
+
 struct ScoredSlot {
   float distance = 0;
   std::uint32_t slot = 0;

@@ -200,7 +200,8 @@ class HeapPool {
     limits_ = limits;
     open_.clear();
     accepted_.clear();
-    worst_ = std::numeric_limits<float>::infinity();
+    nearest_.clear();
+    worst_ = stop_ = std::numeric_limits<float>::infinity();
   }
 
   bool MayEnter(float distance) const { return distance < worst_; }
@@ -218,6 +219,7 @@ class HeapPool {
       accepted_.pop_back();
     }
     if (accepted_.size() == limits_.acceptable) worst_ = FromOrderedKey(accepted_.front()).distance;
+    if (limits_.stop.rank > 0) Tighten(key);
   }
 
   bool Next(std::uint32_t* slot) {
@@ -227,11 +229,10 @@ class HeapPool {
     return true;
   }
 
-  // The pool is all there is to end a walk: stop rules are for the sorted one.
-  void EndStep() const {}
+  void EndStep() const {}  // the stop rule is kept up with every acceptable one
 
   bool Peek(std::uint32_t* slot) const {
-    if (open_.empty()) return false;
+    if (open_.empty() || FromOrderedKey(open_.front()).distance > stop_) return false;
     if (accepted_.size() == limits_.acceptable && open_.front() > accepted_.front()) return false;
     *slot = static_cast<std::uint32_t>(open_.front());
     return true;
@@ -245,10 +246,25 @@ class HeapPool {
   }
 
  private:
+  // The stop rule's rank nearest acceptable ones, of which the farthest counts.
+  void Tighten(std::uint64_t key) {
+    nearest_.push_back(key);
+    std::push_heap(nearest_.begin(), nearest_.end());
+    if (nearest_.size() > limits_.stop.rank) {
+      std::pop_heap(nearest_.begin(), nearest_.end());
+      nearest_.pop_back();
+    }
+    if (nearest_.size() < limits_.stop.rank) return;
+    const float farthest = FromOrderedKey(nearest_.front()).distance + limits_.stop.base;
+    stop_ = limits_.stop.factor * farthest - limits_.stop.base;
+  }
+
   PoolLimits limits_;
   float worst_ = 0;
+  float stop_ = 0;
   std::vector<std::uint64_t> open_;      // nearest on top
   std::vector<std::uint64_t> accepted_;  // farthest on top
+  std::vector<std::uint64_t> nearest_;   // farthest on top
 };
 
 // Room for a query's code.

@@ -53,12 +53,15 @@ class Walk {
 
   const WalkCounts& counts() const { return counts_; }
 
+  // Walks do not see this slot; not the entry point.
+  void Hide(std::uint32_t slot) { hidden_ = slot; }
+
   // The nearest node on the greedy path from `entry` (below linked) down to above `level`.
   ScoredSlot Descend(EntryPoint entry, std::uint32_t level) {
     ScoredSlot best{.distance = codes_.One(entry.slot), .slot = entry.slot};
     ++counts_.distances;
     for (std::uint32_t l = entry.level; l > level; --l) {
-      visited_.Begin(linked_);
+      BeginVisits();
       for (bool improved = true; improved;) {
         improved = false;
         const std::size_t from = visited_.size();
@@ -79,7 +82,7 @@ class Walk {
   // the deadline.
   template <std::size_t kWidth, typename Pool, typename Accept, typename Rules>
   bool Search(ScoredSlot start, const WalkLimits& limits, const Accept& accept, Rules&& rules, Pool* pool) {
-    visited_.Begin(linked_);
+    BeginVisits();
     visited_.Reserve(1);
     visited_.Gather(start.slot);
     pool->Begin({.acceptable = limits.ef, .all = limits.pool_max, .stop = limits.stop, .keep = limits.keep});
@@ -109,6 +112,13 @@ class Walk {
   static constexpr std::uint64_t kNodesPerLook = 64;
   // Rows that are on their way while the distances of four others are computed. Measured on 784 and 384 dimensions.
   static constexpr std::size_t kAhead = 4;
+
+  void BeginVisits() {
+    visited_.Begin(linked_);
+    if (hidden_ == kNoSlot) return;
+    visited_.Reserve(1);
+    visited_.Gather(hidden_);
+  }
 
   // Adds the unseen neighbours of a node to what the visited set has gathered.
   void Gather(std::uint32_t slot, std::uint32_t level) {
@@ -149,6 +159,7 @@ class Walk {
   const Codes& codes_;
   const std::uint32_t linked_;
   VisitedSet& visited_;
+  std::uint32_t hidden_ = kNoSlot;
   WalkCounts counts_;
 };
 

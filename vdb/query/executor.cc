@@ -4,6 +4,7 @@
 
 #include "vdb/index/flat_search.h"
 #include "vdb/index/graph_search.h"
+#include "vdb/util/str_cat.h"
 
 namespace vdb {
 namespace {
@@ -42,6 +43,23 @@ void Scan(const SearchTarget& target, const SearchParameters& parameters, const 
   result->complete = true;
 }
 
+// From a recall target to a stop factor; without a measurement to a pool that is larger than most targets need.
+void AimAt(float min_recall, const Graph& graph, GraphSearchOptions* options, ExecutedSearch* result) {
+  options->ef = AdaptivePool(options->k);
+  const RecallCurve* curve = graph.recall_curve();
+  if (curve == nullptr) {
+    result->plan.why += StrCat("; recall has not been measured yet: ef ", options->ef);
+    return;
+  }
+  const std::optional<float> factor = curve->FactorFor(options->k, min_recall);
+  if (!factor) {
+    result->plan.why += StrCat("; no walk that was measured had the recall asked for: ef ", options->ef);
+    return;
+  }
+  options->stop_factor = result->stop_factor = *factor;
+  result->expected_recall = min_recall;
+}
+
 // P1: the graph, and the tail exactly. Returns false if it found too few or spent too much: then P0 answers.
 bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const DistanceFunction& distance,
            ExecutedSearch* result) {
@@ -51,6 +69,7 @@ bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const
   options.max_distances = result->plan.max_walk_distances;
   options.matches = SlotsOf(parameters.matches);
   options.deadline = parameters.deadline;
+  if (parameters.min_recall > 0) AimAt(parameters.min_recall, *target.graph, &options, result);
   const GraphSearchResult walked =
       SearchGraph(*target.graph, target.vectors, distance, parameters.query, options, *target.deaths, target.clock);
   result->distances += walked.distances;

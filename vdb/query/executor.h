@@ -37,6 +37,7 @@ struct SearchParameters {
   const float* query = nullptr;  // dim float32; normalised under cosine
   std::size_t k = 0;
   std::size_t ef = 0;
+  float min_recall = 0;  // 0: by ef
   bool exact = false;
   std::optional<float> radius = {};  // reported distance; needs exact
   Deadline deadline = {};
@@ -50,6 +51,8 @@ struct ExecutedSearch {
   bool exact = false;
   bool complete = false;
   bool fell_back = false;
+  float stop_factor = 0;
+  float expected_recall = 0;
   bool timed_out = false;       // the rest is unfinished
   std::uint64_t tail_rows = 0;  // slots that were not in the graph
   std::uint64_t distances = 0;
