@@ -1,4 +1,5 @@
-// Building and walking the graph: recall per metric, deletes, filters, limits, determinism, equal rows.
+// Building and walking the graph, on float32 rows and on int8 codes: recall per metric, deletes, filters, limits,
+// determinism, equal rows.
 
 #include "vdb/index/graph_search.h"
 
@@ -16,7 +17,11 @@ constexpr std::size_t kRows = 6'000;
 constexpr ClusterSpec kSpec;
 constexpr ClusterSpec kQuerySpec{.row_seed = 3};
 
-class GraphRecall : public ::testing::TestWithParam<Metric> {};
+std::string CodesName(const ::testing::TestParamInfo<CodeKind>& info) {
+  return std::string(CodeKindName(info.param));
+}
+
+class GraphRecall : public ::testing::TestWithParam<std::tuple<Metric, CodeKind>> {};
 
 // Measured with AVX-512: 0.996 for L2 and cosine, 0.98 for inner product, less 0.01.
 double Floor(Metric metric) {
@@ -24,29 +29,45 @@ double Floor(Metric metric) {
 }
 
 TEST_P(GraphRecall, IsAboveItsFloorAfterBuildInsertsDeletesAndUnderAFilter) {
-  IndexUnderTest index(GetParam(), kSpec.dim);
+  const auto [metric, codes] = GetParam();
+  IndexUnderTest index(metric, kSpec.dim, 16, 1, codes);
   const Rows rows = ClusteredRows(kRows, kSpec);
   const Rows queries = ClusteredRows(200, kQuerySpec);
   index.Add(std::span(rows).first(kRows - 100));
   index.LinkAll();
-  EXPECT_GE(index.Recall(queries, 64), Floor(GetParam())) << "after the build";
+  EXPECT_GE(index.Recall(queries, 64), Floor(metric)) << "after the build";
   index.Add(std::span(rows).last(100));
   index.LinkAll(200, 1);
-  EXPECT_GE(index.Recall(queries, 64), Floor(GetParam())) << "after single inserts";
+  EXPECT_GE(index.Recall(queries, 64), Floor(metric)) << "after single inserts";
   Bitset odd(kRows);
   for (std::uint32_t slot = 1; slot < kRows; slot += 2) odd.Set(slot);
-  EXPECT_GE(index.Recall(queries, 64, &odd), Floor(GetParam())) << "half of the rows match";
+  EXPECT_GE(index.Recall(queries, 64, &odd), Floor(metric)) << "half of the rows match";
   for (std::uint32_t slot = 0; slot < kRows; slot += 3) index.Kill(slot);
-  EXPECT_GE(index.Recall(queries, 64), Floor(GetParam())) << "after deletes";
-  EXPECT_GE(index.Recall(queries, 64, &odd), Floor(GetParam())) << "after deletes, under a filter";
+  EXPECT_GE(index.Recall(queries, 64), Floor(metric)) << "after deletes";
+  EXPECT_GE(index.Recall(queries, 64, &odd), Floor(metric)) << "after deletes, under a filter";
 }
 
 INSTANTIATE_TEST_SUITE_P(Metrics, GraphRecall,
-                         ::testing::Values(Metric::kL2Squared, Metric::kInnerProduct, Metric::kCosine),
-                         [](const auto& metric) { return std::string(MetricName(metric.param)); });
+                         ::testing::Combine(::testing::Values(Metric::kL2Squared, Metric::kInnerProduct,
+                                                              Metric::kCosine),
+                                            ::testing::ValuesIn(kCodeKinds)),
+                         [](const auto& values) {
+                           return std::string(MetricName(std::get<0>(values.param))) + "_" +
+                                  std::string(CodeKindName(std::get<1>(values.param)));
+                         });
 
-TEST(GraphSearch, HitsAreSortedDistinctVisibleAndTheirDistancesExact) {
-  IndexUnderTest index(Metric::kL2Squared, kSpec.dim);
+// On either kind of codes.
+class GraphSearch : public ::testing::TestWithParam<CodeKind> {
+ protected:
+  static IndexUnderTest Make(Metric metric = Metric::kL2Squared, std::size_t dim = kSpec.dim, std::uint32_t m = 16,
+                             std::size_t threads = 1) {
+    return {metric, dim, m, threads, GetParam()};
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Codes, GraphSearch, ::testing::ValuesIn(kCodeKinds), CodesName);
+
+TEST_P(GraphSearch, HitsAreSortedDistinctVisibleAndTheirDistancesExact) {
+  IndexUnderTest index = Make();
   index.Add(ClusteredRows(2'000, kSpec));
   index.LinkAll();
   for (std::uint32_t slot = 0; slot < 2'000; slot += 2) index.Kill(slot);
@@ -68,8 +89,8 @@ TEST(GraphSearch, HitsAreSortedDistinctVisibleAndTheirDistancesExact) {
   }
 }
 
-TEST(GraphSearch, FindsEverythingWhenEfIsTheWholeGraph) {
-  IndexUnderTest index(Metric::kL2Squared, 8, 4);
+TEST_P(GraphSearch, FindsEverythingWhenEfIsTheWholeGraph) {
+  IndexUnderTest index = Make(Metric::kL2Squared, 8, 4);
   index.Add(ClusteredRows(600, {.clusters = 5, .dim = 8}));
   index.LinkAll(50);
   const auto hits =
@@ -80,8 +101,8 @@ TEST(GraphSearch, FindsEverythingWhenEfIsTheWholeGraph) {
   EXPECT_EQ(slots.size(), 600U);
 }
 
-TEST(GraphSearch, GivesUpAtItsLimit) {
-  IndexUnderTest index(Metric::kL2Squared, kSpec.dim);
+TEST_P(GraphSearch, GivesUpAtItsLimit) {
+  IndexUnderTest index = Make();
   index.Add(ClusteredRows(2'000, kSpec));
   index.LinkAll();
   const std::vector<float> query(kSpec.dim, 0.0F);
@@ -89,8 +110,8 @@ TEST(GraphSearch, GivesUpAtItsLimit) {
   EXPECT_FALSE(index.Walk(query, {.k = 10, .ef = 200, .max_distances = 2'000}).gave_up);
 }
 
-TEST(GraphSearch, AnEmptyGraphLooksAtNothing) {
-  IndexUnderTest index(Metric::kCosine, kSpec.dim);
+TEST_P(GraphSearch, AnEmptyGraphLooksAtNothing) {
+  IndexUnderTest index = Make(Metric::kCosine);
   const std::vector<float> query(kSpec.dim, 1.0F);
   EXPECT_EQ(index.Walk(query, {.k = 10, .ef = 10, .max_distances = 100}).linked, 0U);
   index.Add(ClusteredRows(10, kSpec));
@@ -99,8 +120,8 @@ TEST(GraphSearch, AnEmptyGraphLooksAtNothing) {
   EXPECT_TRUE(result.hits.empty());
 }
 
-TEST(GraphSearch, RowsThatWereDeadWhenLinkedAreNoNodesOfAnyPath) {
-  IndexUnderTest index(Metric::kL2Squared, kSpec.dim);
+TEST_P(GraphSearch, RowsThatWereDeadWhenLinkedAreNoNodesOfAnyPath) {
+  IndexUnderTest index = Make();
   index.Add(ClusteredRows(1'000, kSpec));
   for (std::uint32_t slot = 0; slot < 1'000; slot += 2) index.Kill(slot);
   index.LinkAll();
@@ -119,8 +140,8 @@ TEST(GraphSearch, RowsThatWereDeadWhenLinkedAreNoNodesOfAnyPath) {
 
 // Where all that was linked has died, new rows hang on dead ones: they must be found, and linking must not walk the
 // whole graph for each of them.
-TEST(GraphSearch, RowsLinkedAfterEverythingDiedAreFound) {
-  IndexUnderTest index(Metric::kL2Squared, kSpec.dim);
+TEST_P(GraphSearch, RowsLinkedAfterEverythingDiedAreFound) {
+  IndexUnderTest index = Make();
   index.Add(ClusteredRows(5'000, kSpec));
   index.LinkAll();
   for (std::uint32_t slot = 0; slot < 5'000; ++slot) index.Kill(slot);
@@ -137,11 +158,11 @@ TEST(GraphSearch, RowsLinkedAfterEverythingDiedAreFound) {
   EXPECT_GE(found, rows.size() * 98 / 100);
 }
 
-TEST(GraphBuilder, OneThreadAndThreeMakeTheSameGraph) {
+TEST_P(GraphSearch, AnyNumberOfThreadsMakesTheSameGraph) {
   const Rows rows = ClusteredRows(3'000, kSpec);
   std::set<std::uint64_t> hashes;
-  for (const std::size_t threads : {1U, 3U}) {
-    IndexUnderTest index(Metric::kL2Squared, kSpec.dim, 16, threads);
+  for (const std::size_t threads : {1U, 2U, 4U}) {
+    IndexUnderTest index = Make(Metric::kL2Squared, kSpec.dim, 16, threads);
     index.Add(rows);
     for (std::uint32_t slot = 5; slot < 3'000; slot += 50) index.Kill(slot);
     index.LinkAll();
@@ -151,16 +172,16 @@ TEST(GraphBuilder, OneThreadAndThreeMakeTheSameGraph) {
 }
 
 // Equal rows are each other's nearest neighbours, but must not cut each other off from the rest; nor get lost.
-class EqualRowsTest : public ::testing::TestWithParam<std::tuple<Metric, bool>> {};
+class EqualRowsTest : public ::testing::TestWithParam<std::tuple<Metric, bool, CodeKind>> {};
 
 TEST_P(EqualRowsTest, LeaveOthersReachableAndAreAllReachable) {
   constexpr std::uint32_t kEqual = 1'500;
-  const auto [metric, shuffled] = GetParam();
+  const auto [metric, shuffled, codes] = GetParam();
   const std::vector<float> same(16, 1.0F);
   Rows rows(kEqual, same);
   for (std::vector<float>& row : ClusteredRows(500, {.clusters = 10, .dim = 16})) rows.push_back(std::move(row));
   if (shuffled) std::shuffle(rows.begin(), rows.end(), std::mt19937(3));
-  IndexUnderTest index(metric, 16, 8);
+  IndexUnderTest index(metric, 16, 8, 1, codes);
   for (const std::vector<float>& row : rows) index.Add({&row, 1});
   index.LinkAll(100);
   EXPECT_GE(index.Recall(ClusteredRows(50, {.clusters = 10, .dim = 16, .row_seed = 9}), 64), 0.95);
@@ -179,15 +200,17 @@ TEST_P(EqualRowsTest, LeaveOthersReachableAndAreAllReachable) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EqualRowsTest,
-                         ::testing::Combine(::testing::Values(Metric::kL2Squared, Metric::kCosine), ::testing::Bool()),
+                         ::testing::Combine(::testing::Values(Metric::kL2Squared, Metric::kCosine), ::testing::Bool(),
+                                            ::testing::ValuesIn(kCodeKinds)),
                          [](const auto& values) {
                            return std::string(MetricName(std::get<0>(values.param))) +
-                                  (std::get<1>(values.param) ? "_shuffled" : "_in_a_block");
+                                  (std::get<1>(values.param) ? "_shuffled_" : "_in_a_block_") +
+                                  std::string(CodeKindName(std::get<2>(values.param)));
                          });
 
-TEST(GraphBuilder, EveryMFromTwoOn) {
+TEST_P(GraphSearch, EveryMFromTwoOn) {
   for (const std::uint32_t m : {2U, 3U, 7U, 48U, 128U}) {
-    IndexUnderTest index(Metric::kL2Squared, 12, m);
+    IndexUnderTest index = Make(Metric::kL2Squared, 12, m);
     index.Add(ClusteredRows(1'200, {.clusters = 10, .dim = 12}));
     index.LinkAll(60);
     EXPECT_GE(index.Recall(ClusteredRows(50, {.clusters = 10, .dim = 12, .row_seed = 9}), 128), m < 4 ? 0.6 : 0.98)

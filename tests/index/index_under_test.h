@@ -19,6 +19,7 @@
 #include "vdb/index/graph.h"
 #include "vdb/index/graph_builder.h"
 #include "vdb/index/graph_search.h"
+#include "vdb/index/link_file.h"
 #include "vdb/index/vector_file.h"
 #include "vdb/util/checksum.h"
 #include "vdb/util/thread_pool.h"
@@ -27,6 +28,8 @@
 namespace vdb {
 
 using Rows = std::vector<std::vector<float>>;
+
+inline constexpr CodeKind kCodeKinds[] = {CodeKind::kFloat32, CodeKind::kInt8};
 
 inline void Normalise(std::vector<float>* row) {
   const float norm = std::sqrt(std::inner_product(row->begin(), row->end(), row->begin(), 0.0F));
@@ -66,8 +69,9 @@ inline Rows ClusteredRows(std::size_t count, const ClusterSpec& spec) {
 // Vector file, graph and deaths over rows that are added and linked by hand.
 class IndexUnderTest {
  public:
-  IndexUnderTest(Metric metric, std::size_t dim, std::uint32_t m = 16, std::size_t threads = 1)
-      : metric_(metric), distance_(metric, dim), pool_(threads), graph_(std::make_unique<Graph>(m)) {
+  IndexUnderTest(Metric metric, std::size_t dim, std::uint32_t m = 16, std::size_t threads = 1,
+                 CodeKind codes = CodeKind::kFloat32)
+      : metric_(metric), codes_(codes), distance_(metric, dim), pool_(threads), graph_(std::make_unique<Graph>(m)) {
     auto created = VectorFile::Create(folder_.Path("vectors"), dim);
     if (!created.ok()) throw std::runtime_error(created.status().ToString());
     vectors_ = std::move(created).value();
@@ -86,6 +90,8 @@ class IndexUnderTest {
   void LinkAll(std::uint32_t ef_construction = 200, std::uint32_t batch = kMaxBatchRows) {
     const BuildContext context{.vectors = vectors_->view(),
                                .metric = metric_,
+                               .codes = codes_,
+                               .rows = clock_.committed,
                                .ef_construction = ef_construction,
                                .deaths = &deaths_,
                                .pool = &pool_};
@@ -122,13 +128,17 @@ class IndexUnderTest {
     return static_cast<double>(found) / static_cast<double>(wanted);
   }
 
-  // Of every link and the entry point.
+  // Of every link, code and the entry point.
   std::uint64_t GraphHash() const {
     std::vector<std::uint32_t> words;
     for (std::uint32_t slot = 0; slot < graph_->linked(); ++slot) {
       for (std::uint32_t level = 0; level <= graph_->LevelOf(slot); ++level) {
         const std::uint32_t* links = graph_->Links(slot, level);
         words.insert(words.end(), links, links + graph_->Degree(level));
+      }
+      if (const CodeSpace* space = graph_->code_space(); space != nullptr && graph_->MappedLevel0() == nullptr) {
+        const auto* code = reinterpret_cast<const std::uint32_t*>(&graph_->Code(slot));
+        words.insert(words.end(), code, code + space->node_bytes() / sizeof(words[0]));
       }
     }
     EntryPoint entry;
@@ -147,10 +157,20 @@ class IndexUnderTest {
   Clock clock() const { return clock_; }
   const DistanceFunction& distance() const { return distance_; }
   ThreadPool& pool() { return pool_; }
+  // What a file of its links must say.
+  LinkFileStamp Stamp(std::uint64_t commit_seq) const {
+    return {.m = graph_->m(),
+            .slots = clock_.committed,
+            .commit_seq = commit_seq,
+            .codes = codes_,
+            .metric = metric_,
+            .dim = vectors_->view().dim};
+  }
 
  private:
   TempFolder folder_;
   const Metric metric_;
+  const CodeKind codes_;
   const DistanceFunction distance_;
   ThreadPool pool_;
   std::unique_ptr<VectorFile> vectors_;

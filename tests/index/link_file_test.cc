@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -16,19 +17,11 @@ namespace {
 
 constexpr ClusterSpec kSpec{.clusters = 20, .dim = 16};
 
-// Open and LoadLevel0 in one.
-Result<LoadedLinks> LoadLinkFile(const std::string& path, const LinkFileStamp& stamp) {
-  LoadedLinks loaded;
-  VDB_ASSIGN_OR_RETURN(const std::unique_ptr<PublishedLinks> file, PublishedLinks::Open(path, stamp, &loaded));
-  VDB_RETURN_IF_ERROR(file->LoadLevel0(loaded.graph.get()));
-  return loaded;
-}
-
-class LinkFileTest : public ::testing::Test {
+class LinkFileTest : public ::testing::TestWithParam<CodeKind> {
  protected:
   // A graph of `linked` of `rows` rows, every tenth of them dead, and its file.
   void Make(std::uint32_t rows, std::uint32_t linked, std::uint32_t m = 8) {
-    index_ = std::make_unique<IndexUnderTest>(Metric::kL2Squared, kSpec.dim, m);
+    index_ = std::make_unique<IndexUnderTest>(Metric::kL2Squared, kSpec.dim, m, 1, GetParam());
     const Rows data = ClusteredRows(rows, kSpec);
     index_->Add(std::span(data).first(linked));
     index_->LinkAll(60);
@@ -39,9 +32,17 @@ class LinkFileTest : public ::testing::Test {
       dead_[slot / 64] |= std::uint64_t{1} << (slot % 64);
     }
     path_ = index_->folder().Path("links");
-    stamp_ = {.m = m, .slots = rows, .commit_seq = 4711};
+    stamp_ = index_->Stamp(4711);
     ASSERT_EQ(WriteLinkFile(path_, stamp_, CopyLinks(index_->graph()), dead_), OkStatus());
     EXPECT_FALSE(std::filesystem::exists(path_ + ".tmp"));
+  }
+
+  // Open and LoadLevel0 in one.
+  Result<LoadedLinks> LoadLinkFile(const std::string& path, const LinkFileStamp& stamp) {
+    LoadedLinks loaded;
+    VDB_ASSIGN_OR_RETURN(const std::unique_ptr<PublishedLinks> file, PublishedLinks::Open(path, stamp, &loaded));
+    VDB_RETURN_IF_ERROR(file->LoadLevel0(loaded.graph.get(), index_->vectors().view()));
+    return loaded;
   }
 
   std::string ReadFile() const {
@@ -56,7 +57,10 @@ class LinkFileTest : public ::testing::Test {
   LinkFileStamp stamp_;
 };
 
-TEST_F(LinkFileTest, ComesBackAndIsLinkedOn) {
+INSTANTIATE_TEST_SUITE_P(Codes, LinkFileTest, ::testing::ValuesIn(kCodeKinds),
+                         [](const auto& codes) { return std::string(CodeKindName(codes.param)); });
+
+TEST_P(LinkFileTest, ComesBackAndIsLinkedOn) {
   for (const std::uint32_t m : {2U, 16U, 50U}) {
     Make(3'500, 3'000, m);
     const std::uint64_t hash = index_->GraphHash();
@@ -70,7 +74,7 @@ TEST_F(LinkFileTest, ComesBackAndIsLinkedOn) {
   }
 }
 
-TEST_F(LinkFileTest, IsWrittenWithoutAnyLinksToo) {
+TEST_P(LinkFileTest, IsWrittenWithoutAnyLinksToo) {
   Make(10, 0);
   LoadedLinks loaded = LoadLinkFile(path_, stamp_).value();
   EXPECT_EQ(loaded.graph->linked(), 0U);
@@ -82,17 +86,22 @@ TEST_F(LinkFileTest, IsWrittenWithoutAnyLinksToo) {
   EXPECT_EQ(LoadLinkFile(path_, stamp_).value().graph->linked(), 0U);
 }
 
-TEST_F(LinkFileTest, AnotherStampIsDataLoss) {
+TEST_P(LinkFileTest, AnotherStampIsDataLoss) {
   Make(100, 100);
-  for (const LinkFileStamp& other : {LinkFileStamp{.m = 9, .slots = 100, .commit_seq = 4711},
-                                     LinkFileStamp{.m = 8, .slots = 101, .commit_seq = 4711},
-                                     LinkFileStamp{.m = 8, .slots = 100, .commit_seq = 4712}}) {
+  std::vector<LinkFileStamp> others(4, stamp_);
+  others[0].m = 9;
+  others[1].slots = 101;
+  others[2].commit_seq = 4712;
+  others[3].codes = GetParam() == CodeKind::kInt8 ? CodeKind::kFloat32 : CodeKind::kInt8;
+  for (const LinkFileStamp& other : others) {
     const Status status = LoadLinkFile(path_, other).status();
     EXPECT_EQ(status.code(), StatusCode::kDataLoss);
     EXPECT_NE(status.message().find(path_), std::string::npos);
   }
   EXPECT_EQ(LoadLinkFile(path_ + ".no", stamp_).status().code(), StatusCode::kNotFound);
 }
+
+constexpr std::uint32_t kUnknownSection = 99;
 
 // The header's places, for a file from another time.
 void Patch(std::string* file, std::size_t offset, std::uint32_t value) {
@@ -101,7 +110,7 @@ void Patch(std::string* file, std::size_t offset, std::uint32_t value) {
   std::memcpy(file->data() + 4'088, &checksum, sizeof(checksum));
 }
 
-TEST_F(LinkFileTest, NewerVersionsAreRefusedAndOptionalSectionsSkipped) {
+TEST_P(LinkFileTest, NewerVersionsAreRefusedAndOptionalSectionsSkipped) {
   Make(300, 300);
   const std::string good = ReadFile();
   std::string file = good;
@@ -109,29 +118,74 @@ TEST_F(LinkFileTest, NewerVersionsAreRefusedAndOptionalSectionsSkipped) {
   WriteFile(file);
   EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kFailedPrecondition);
   file = good;
-  Patch(&file, 12, 1);  // kind of codes
+  Patch(&file, 12, 2);  // kind of codes
   WriteFile(file);
   EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kFailedPrecondition);
   file = good;
-  Patch(&file, 56, 5);  // a fifth section, of kind 99
-  Patch(&file, 64 + 4 * 40, 99);
+  // One more section, of kind 99.
+  const std::uint32_t sections = GetParam() == CodeKind::kInt8 ? 5 : 4;
+  const std::size_t at = 64 + sections * 40;
+  Patch(&file, 56, sections + 1);
+  Patch(&file, at, kUnknownSection);
   WriteFile(file);
   EXPECT_EQ(LoadLinkFile(path_, stamp_).status(), OkStatus());
-  Patch(&file, 64 + 4 * 40 + 4, 1);  // required
+  Patch(&file, at + 4, 1);  // required
   WriteFile(file);
   EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kFailedPrecondition);
 }
 
-TEST_F(LinkFileTest, EveryFlipIsDataLossOrDoesNoHarm) {
+// Where a section of int8 codes lies: the fourth is the mean.
+std::uint64_t MeanOffset(const std::string& file) {
+  std::uint64_t offset = 0;
+  std::memcpy(&offset, file.data() + 64 + 3 * 40 + 16, sizeof(offset));
+  return offset;
+}
+
+class LinkFileWithMean : public LinkFileTest {};
+INSTANTIATE_TEST_SUITE_P(Codes, LinkFileWithMean, ::testing::Values(CodeKind::kInt8));
+
+TEST_P(LinkFileWithMean, ComesBackOrIsDataLoss) {
+  Make(600, 500);
+  const std::vector<float> mean(index_->graph().code_space()->mean().begin(),
+                                index_->graph().code_space()->mean().end());
+  const LoadedLinks loaded = LoadLinkFile(path_, stamp_).value();
+  EXPECT_TRUE(std::ranges::equal(loaded.graph->code_space()->mean(), mean));
+  EXPECT_EQ(loaded.graph->code_space()->metric(), Metric::kL2Squared);
+  const std::string good = ReadFile();
+  ASSERT_EQ(std::memcmp(good.data() + MeanOffset(good), mean.data(), mean.size() * sizeof(float)), 0);
+  LoadedLinks mapped;
+  const auto expect_damage = [&](const std::string& file, const LinkFileStamp& stamp) {
+    WriteFile(file);
+    EXPECT_EQ(PublishedLinks::Open(path_, stamp, &mapped).status().code(), StatusCode::kDataLoss);
+  };
+  for (std::size_t i = 0; i < mean.size() * sizeof(float); ++i) {
+    std::string bad = good;
+    bad[MeanOffset(good) + i] ^= 1;
+    expect_damage(bad, stamp_);
+  }
+  std::string without = good;
+  Patch(&without, 64 + 3 * 40, kUnknownSection);
+  Patch(&without, 64 + 3 * 40 + 4, 0);
+  expect_damage(without, stamp_);
+  LinkFileStamp other_dim = stamp_;
+  ++other_dim.dim;
+  expect_damage(good, other_dim);
+  LinkSnapshot infinite = CopyLinks(index_->graph());
+  infinite.mean[3] = INFINITY;
+  ASSERT_EQ(WriteLinkFile(path_, stamp_, infinite, dead_), OkStatus());
+  EXPECT_EQ(PublishedLinks::Open(path_, stamp_, &mapped).status().code(), StatusCode::kDataLoss);
+}
+
+TEST_P(LinkFileTest, EveryFlipIsDataLossOrDoesNoHarm) {
   Make(2'500, 2'000);
   const std::string good = ReadFile();
   const std::uint64_t hash = index_->GraphHash();
   std::mt19937 random(3);
   std::size_t found = 0;
-  for (std::size_t i = 0; i < 700; ++i) {
+  for (std::size_t i = 0; i < 750; ++i) {
     std::string bad = good;
     // The header's used part bit by bit, its page, then anywhere.
-    const std::size_t at = i < 230 ? i : i < 280 ? random() % 4'096 : random() % bad.size();
+    const std::size_t at = i < 280 ? i : i < 330 ? random() % 4'096 : random() % bad.size();
     bad[at] = static_cast<char>(bad[at] ^ (1 << random() % 8));
     WriteFile(bad);
     // The lazy way first: a walk over a damaged file may find less, but must end and give rows that there are.
@@ -156,7 +210,7 @@ TEST_F(LinkFileTest, EveryFlipIsDataLossOrDoesNoHarm) {
 }
 
 // A walk over level 0 that is nothing but noise.
-TEST_F(LinkFileTest, AWalkOverGarbageEnds) {
+TEST_P(LinkFileTest, AWalkOverGarbageEnds) {
   Make(2'000, 2'000);
   std::string bad = ReadFile();
   std::mt19937 random(4);
@@ -170,11 +224,11 @@ TEST_F(LinkFileTest, AWalkOverGarbageEnds) {
   index_->set_graph(std::move(mapped.graph));
   const auto result = index_->Walk(std::vector<float>(16, 0.1F), {.k = 10, .ef = 64, .max_distances = 5'000});
   EXPECT_LE(result.hits.size(), 10U);
-  EXPECT_EQ(file->LoadLevel0(index_->mutable_graph()).code(), StatusCode::kDataLoss);
+  EXPECT_EQ(file->LoadLevel0(index_->mutable_graph(), index_->vectors().view()).code(), StatusCode::kDataLoss);
   EXPECT_NE(index_->graph().MappedLevel0(), nullptr);
 }
 
-TEST_F(LinkFileTest, EveryTruncationIsDataLoss) {
+TEST_P(LinkFileTest, EveryTruncationIsDataLoss) {
   Make(2'500, 2'000);
   const std::string good = ReadFile();
   for (std::size_t size = 0; size + 65'536 < good.size(); size += size < 300 ? 23 : 9'973) {

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "tests/index/index_under_test.h"
+#include "vdb/index/codes.h"
 #include "vdb/index/neighbour_selection.h"
 #include "vdb/index/search_scratch.h"
 
@@ -128,29 +129,41 @@ TEST(SortedPool, HoldsNoMoreThanItsLimit) {
   for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(others[i].distance, static_cast<float>(i));
 }
 
-TEST(SelectNeighbours, ChoosesAsTheAlgorithmSays) {
-  constexpr std::size_t kDim = 6;
-  IndexUnderTest index(Metric::kL2Squared, kDim);
-  index.Add(ClusteredRows(400, {.clusters = 8, .dim = kDim}));
-  const VectorView view = index.vectors().view();
+// rows: of 400.
+template <typename RowSource>
+void CheckSelection(const RowSource& rows) {
   for (std::uint32_t node = 0; node < 20; ++node) {
     std::vector<ScoredSlot> candidates;
     for (std::uint32_t slot = 0; slot < 400; ++slot) {
-      if (slot != node) candidates.push_back({index.distance()(view.row(node), view.row(slot)), slot});
+      if (slot != node) candidates.push_back({rows.From(node).One(slot), slot});
     }
     std::sort(candidates.begin(), candidates.end());
     candidates.resize(150 + node);
     for (const std::size_t m : {1U, 5U, 16U, 300U}) {
       std::vector<std::uint32_t> wanted;
       for (const ScoredSlot& candidate : candidates) {
-        const bool covered = std::ranges::any_of(wanted, [&](std::uint32_t chosen) {
-          return index.distance()(view.row(chosen), view.row(candidate.slot)) < candidate.distance;
-        });
+        const bool covered = std::ranges::any_of(
+            wanted, [&](std::uint32_t chosen) { return rows.From(chosen).One(candidate.slot) < candidate.distance; });
         if (!covered && wanted.size() < m) wanted.push_back(candidate.slot);
       }
       std::vector<std::uint32_t> chosen;
-      SelectNeighbours({view, index.distance()}, node, candidates, m, &chosen);
+      SelectNeighbours(rows, node, candidates, m, &chosen);
       EXPECT_EQ(chosen, wanted);
+    }
+  }
+}
+
+TEST(SelectNeighbours, ChoosesAsTheAlgorithmSays) {
+  constexpr std::size_t kDim = 6;
+  for (const CodeKind codes : kCodeKinds) {
+    IndexUnderTest index(Metric::kL2Squared, kDim, 16, 1, codes);
+    index.Add(ClusteredRows(400, {.clusters = 8, .dim = kDim}));
+    index.LinkAll();
+    const VectorView view = index.vectors().view();
+    if (codes == CodeKind::kInt8) {
+      CheckSelection(Int8Rows(index.graph()));
+    } else {
+      CheckSelection(Float32Rows(view, index.distance()));
     }
   }
 }

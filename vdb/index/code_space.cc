@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -10,6 +11,12 @@ namespace {
 
 // Enough for a mean: its error is a hundredth of the rows' spread.
 constexpr std::uint32_t kMeanRows = 10'000;
+
+// What is farther from the mean gets a code of zeros, so that distances of codes are always numbers. Those of the
+// float32 rows are infinite before that, except for inner products with something small.
+constexpr float kMaxNormSquared = 1e37F;
+
+constexpr float kDeviations = 3;
 
 }  // namespace
 
@@ -48,8 +55,13 @@ CodeSpace CodeSpace::Measure(Metric metric, const VectorView& vectors, std::uint
     ++count;
   }
   std::vector<float> mean(vectors.dim);
-  for (std::size_t i = 0; i < vectors.dim && count > 0; ++i) mean[i] = static_cast<float>(sums[i] / count);
-  return {metric, std::move(mean), static_cast<float>(std::sqrt(largest_square))};
+  double norm = 0;
+  for (std::size_t i = 0; i < vectors.dim && count > 0; ++i) {
+    mean[i] = static_cast<float>(sums[i] / count);
+    norm += double{mean[i]} * mean[i];
+  }
+  if (!(norm <= kMaxNormSquared)) mean.assign(vectors.dim, 0.0F);
+  return {metric, std::move(mean), static_cast<float>(std::sqrt(std::min(largest_square, double{kMaxNormSquared})))};
 }
 
 void CodeSpace::Encode(const float* row, NodeCode* out) const {
@@ -68,8 +80,16 @@ void CodeSpace::EncodeQuery(const float* row, NodeCode* out) const {
   std::int32_t sum = 0;
   for (std::size_t i = 0; i < code_bytes_; ++i) sum += code[i];
   out->sum = sum;
+  const float norm = NormSquared(*out);
+  if (!(norm <= kMaxNormSquared)) {  // or it is no number, in a row that is damaged
+    std::memset(code, 0, code_bytes_);
+    out->scale = 0;
+    out->sum = 0;
+    out->term = metric_ == Metric::kInnerProduct ? 0 : kMaxNormSquared;
+    return;
+  }
   if (metric_ != Metric::kInnerProduct) {
-    out->term = NormSquared(*out);
+    out->term = norm;
     return;
   }
   double product = 0;
@@ -82,15 +102,22 @@ float CodeSpace::NormSquared(const NodeCode& code) const {
   return code.scale * code.scale * static_cast<float>(squares);
 }
 
-float CodeSpace::DeviationOf(const NodeCode& query, const NodeCode& row) const {
-  const bool is_norm = metric_ != Metric::kInnerProduct;
-  const float query_norm = is_norm ? query.term : NormSquared(query);
-  const float row_norm = is_norm ? row.term : NormSquared(row);
-  // Each side's error is spread over all directions: its part along the other side is 1 / sqrt(dim) of it. A component
-  // is wrong by up to s / 2, s^2 / 12 on the average of squares.
-  const float row_error = row.residual * row.residual / static_cast<float>(dim());
+float CodeSpace::ExcessOf(const NodeCode& query, const NodeCode& row, float distance) const {
+  // Variance of a component: each side's error is spread over all directions. A component of the query is wrong by up
+  // to s / 2, s^2 / 12 on the average of squares.
+  const auto components = static_cast<float>(dim());
+  const float row_error = row.residual * row.residual / components;
   const float query_error = query.scale * query.scale / 12;
-  return factor_ * std::sqrt(row_error * query_norm + query_error * row_norm);
+  const float both = row_error + query_error;
+  // With rows a, b and errors d, e: |a + d - b - e|^2 - |a - b|^2 = 2 (a - b).(d - e) + |d - e|^2.
+  if (metric_ != Metric::kInnerProduct) {
+    return kDeviations * 2 * std::sqrt(both * std::max(distance, 0.0F)) + both * components;
+  }
+  // (a + d).(b + e) - a.b = a.e + b.d + d.e.
+  const auto norm_squared = [&](const NodeCode& code) {
+    return std::max(0.0F, metric_offset_ + 1 - 2 * code.term + NormSquared(code));
+  };
+  return kDeviations * std::sqrt(row_error * norm_squared(query) + query_error * norm_squared(row));
 }
 
 }  // namespace vdb

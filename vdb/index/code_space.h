@@ -63,10 +63,12 @@ class CodeSpace {
   }
   // The distance that codes without error would have, from the metric's (see DistanceFunction).
   float DistanceOf(float metric_distance) const { return metric_scale_ * metric_distance + metric_offset_; }
-  // Standard deviation of Distance against DistanceOf, taking rounding errors as independent of each other.
-  float DeviationOf(const NodeCode& query, const NodeCode& row) const;
+  // By how much `distance`, which is Distance between the two, may be greater than DistanceOf: what it is on the
+  // average and three standard deviations, taking rounding errors as independent of rows and of each other.
+  float ExcessOf(const NodeCode& query, const NodeCode& row, float distance) const;
 
  private:
+  // Of s c, without the mean.
   float NormSquared(const NodeCode& code) const;
 
   const Metric metric_;

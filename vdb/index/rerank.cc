@@ -7,7 +7,6 @@ namespace {
 
 // Rows asked for ahead of the one that is scored.
 constexpr std::size_t kAhead = 3;
-constexpr float kDeviations = 3;
 
 void PrefetchRow(const VectorView& vectors, std::uint32_t slot) {
   const auto* row = reinterpret_cast<const char*>(vectors.row(slot));
@@ -24,8 +23,8 @@ std::vector<ScoredSlot> Rerank(const RerankSource& source, const float* query, c
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const ScoredSlot candidate = candidates[i];
     if (nearest.size() == k) {
-      const float deviation = space.DeviationOf(query_code, source.graph.Code(candidate.slot));
-      if (candidate.distance - kDeviations * deviation > space.DistanceOf(nearest.Farthest())) break;
+      const float excess = space.ExcessOf(query_code, source.graph.Code(candidate.slot), candidate.distance);
+      if (candidate.distance - excess > space.DistanceOf(nearest.Farthest())) break;
     }
     if (i + kAhead < candidates.size()) PrefetchRow(source.vectors, candidates[i + kAhead].slot);
     nearest.Add({.distance = source.distance(query, source.vectors.row(candidate.slot)), .slot = candidate.slot});
