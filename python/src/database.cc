@@ -37,11 +37,21 @@ Database Open(const std::string& path, bool create, bool read_only, std::size_t 
   });
 }
 
-// 6 parameters: as Python gives them.
+CodeKind CodesNamed(const std::string& name) {
+  if (name == "auto") return CodeKind::kByDimension;
+  if (name == "int8") return CodeKind::kInt8;
+  if (name == "float32") return CodeKind::kFloat32;
+  ThrowInvalid(StrCat("codes '", name, "'; wanted auto, int8 or float32"));
+}
+
+// 7 parameters: as Python gives them.
 Collection CreateCollection(Database& database, const std::string& name, std::size_t dim, const std::string& metric,
-                            std::uint32_t m, std::uint32_t ef_construction) {
-  const CollectionOptions options = {
-      .dim = dim, .metric = MetricNamed(metric), .m = m, .ef_construction = ef_construction};
+                            std::uint32_t m, std::uint32_t ef_construction, const std::string& codes) {
+  const CollectionOptions options = {.dim = dim,
+                                     .metric = MetricNamed(metric),
+                                     .m = m,
+                                     .ef_construction = ef_construction,
+                                     .codes = CodesNamed(codes)};
   return WithoutGil([&] { return database.CreateCollection(name, options); });
 }
 
@@ -98,7 +108,7 @@ void BindDatabase(nb::module_& module) {
                   nb::arg("memtable_bytes"), nb::arg("accept_data_loss"))
       .def_prop_ro("path", &Database::path)
       .def("create_collection", &CreateCollection, nb::arg("name"), nb::arg("dim"), nb::arg("metric"), nb::arg("m"),
-           nb::arg("ef_construction"))
+           nb::arg("ef_construction"), nb::arg("codes"))
       .def(
           "open_collection",
           [](Database& d, const std::string& name) { return WithoutGil([&] { return d.OpenCollection(name); }); },

@@ -14,6 +14,7 @@ BAD: dict[str, dict[str, Any]] = {
     "metric 'manhattan'; wanted cosine, l2 or ip": {"dim": 3, "metric": "manhattan"},
     "m is 1": {"dim": 3, "m": 1},
     "ef_construction is 100000": {"dim": 3, "ef_construction": 100_000},
+    "codes 'int4'; wanted auto, int8 or float32": {"dim": 3, "codes": "int4"},
     "wanted a function of a list of texts": {"embed": 5},
 }
 
@@ -31,11 +32,11 @@ def test_bad_names(db: vdbx.Database, name: str) -> None:
         db.collection(name, dim=3)
 
 
-@pytest.mark.parametrize("option, value", [("dim", 4), ("metric", "l2"), ("m", 8), ("ef_construction", 10)])
+@pytest.mark.parametrize("option, value", [("dim", 4), ("metric", "l2"), ("m", 8), ("ef_construction", 10), ("codes", "int8")])
 def test_an_existing_collection_keeps_its_options(notes: vdbx.Collection, option: str, value: Any) -> None:
     with pytest.raises(vdbx.InvalidArgumentError, match=f"has {option} .*; {value} was asked for"):
         notes.database.collection("notes", **{option: value})
-    assert notes.database.collection("notes", dim=3, metric="cosine", m=16, ef_construction=200).dim == 3
+    assert notes.database.collection("notes", dim=3, metric="cosine", m=16, ef_construction=200, codes="auto").dim == 3
 
 
 @pytest.mark.parametrize("k, ef", [(0, None), (65_537, None), (10, 5), (10, 70_000)])

@@ -82,14 +82,16 @@ class Database:
         create: bool = True,
         m: int | None = None,
         ef_construction: int | None = None,
+        codes: str | None = None,
     ) -> Collection:
         """The collection of this name, made if it is not there.
 
         dim: components of a vector; without it they are those that embed makes, else those of the first vector written.
         metric: cosine (the default), l2 or ip. embed: "local", or a function of texts; give it again when the collection
         is opened again. What is stored is its name and the vector that it makes of a test text: another model is
-        refused. m, ef_construction: of the graph, 16 and 200 if not given. Arguments that do not fit an existing
-        collection are an error.
+        refused. m, ef_construction: of the graph, 16 and 200 if not given. codes: what the graph is built and walked on,
+        "int8" (faster), "float32" or "auto" (the default: int8 from 64 dimensions on). Arguments that do not fit an
+        existing collection are an error.
         """
         model = model_of(embed)
         try:
@@ -98,8 +100,8 @@ class Database:
             if not create:
                 raise
             made_by = model.known_dim() if model and not dim else 0
-            core = self._created(name, dim or made_by, metric, m, ef_construction)
-        asked = {"dim": dim, "metric": metric, "m": m, "ef_construction": ef_construction}
+            core = self._created(name, dim or made_by, metric, m, ef_construction, codes)
+        asked = {"dim": dim, "metric": metric, "m": m, "ef_construction": ef_construction, "codes": codes}
         for option, wanted in asked.items():
             stored = getattr(core, option)
             if wanted is not None and wanted != stored:
@@ -109,10 +111,18 @@ class Database:
         return Collection(self, core, CollectionModel(core, model) if model else None)
 
     def _created(
-        self, name: str, dim: int, metric: str | None, m: int | None, ef_construction: int | None
+        self,
+        name: str,
+        dim: int,
+        metric: str | None,
+        m: int | None,
+        ef_construction: int | None,
+        codes: str | None,
     ) -> _core.Collection:
         try:
-            return self._core.create_collection(name, dim, metric or "cosine", m or 16, ef_construction or 200)
+            return self._core.create_collection(
+                name, dim, metric or "cosine", m or 16, ef_construction or 200, codes or "auto"
+            )
         except InvalidArgumentError:
             # Another thread may have made it in the meantime.
             if name in self._core.collections():

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kDim = 128;
 constexpr std::size_t kRows = 9'000;  // 4.6 MB: enough for a graph
 
-class MappedOpen : public ::testing::Test {
+class MappedOpen : public ::testing::TestWithParam<CodeKind> {
  protected:
   void SetUp() override {
     CollectionImpl::SetVerifyAtOpenBytes(0);
@@ -33,7 +33,8 @@ class MappedOpen : public ::testing::Test {
   void Open() {
     database_.emplace(Database::Open(folder_.Path("db")).value());
     Result<Collection> opened = database_->OpenCollection("c");
-    if (!opened.ok()) opened = database_->CreateCollection("c", {.dim = kDim, .metric = Metric::kL2Squared});
+    if (!opened.ok())
+      opened = database_->CreateCollection("c", {.dim = kDim, .metric = Metric::kL2Squared, .codes = GetParam()});
     collection_.emplace(std::move(opened).value());
   }
   void Close() {
@@ -72,11 +73,14 @@ class MappedOpen : public ::testing::Test {
     while (collection_->Stats().value().verifying) std::this_thread::yield();
   }
   // Overwrites some bytes in the middle of level 0.
-  void DamageLinks() {
+  void DamageLinks() { Damage("links-", 64 * 1024 + 128 * 3'000); }
+  // Rows that become NaN.
+  void DamageVectors() { Damage("vectors", 1'000'000); }
+  void Damage(const std::string& name, std::streamoff offset) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.Path("db/index"))) {
-      if (!entry.path().filename().string().starts_with("links-")) continue;
+      if (!entry.path().filename().string().starts_with(name)) continue;
       std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-      file.seekp(64 * 1024 + 128 * 3'000);
+      file.seekp(offset);
       const std::string garbage(20'000, '\xFF');
       file.write(garbage.data(), static_cast<std::streamsize>(garbage.size()));
     }
@@ -87,7 +91,10 @@ class MappedOpen : public ::testing::Test {
   std::optional<Collection> collection_;
 };
 
-TEST_F(MappedOpen, AnswersBeforeItIsVerifiedAndSaysSo) {
+INSTANTIATE_TEST_SUITE_P(Codes, MappedOpen, ::testing::Values(CodeKind::kFloat32, CodeKind::kInt8),
+                         [](const auto& codes) { return std::string(CodeKindName(codes.param)); });
+
+TEST_P(MappedOpen, AnswersBeforeItIsVerifiedAndSaysSo) {
   {
     Gate gate("verify.before_links");
     Open();
@@ -111,7 +118,7 @@ TEST_F(MappedOpen, AnswersBeforeItIsVerifiedAndSaysSo) {
   Close();
 }
 
-TEST_F(MappedOpen, WritesAndPublicationsDoNotWaitForIt) {
+TEST_P(MappedOpen, WritesAndPublicationsDoNotWaitForIt) {
   {
     Gate gate("verify.before_links");
     Open();
@@ -130,7 +137,7 @@ TEST_F(MappedOpen, WritesAndPublicationsDoNotWaitForIt) {
   Close();
 }
 
-TEST_F(MappedOpen, DamagedLinksAreMadeAnewBehindTheAnswers) {
+TEST_P(MappedOpen, DamagedLinksAreMadeAnewBehindTheAnswers) {
   DamageLinks();
   Open();
   std::size_t complete = 0;
@@ -154,6 +161,28 @@ TEST_F(MappedOpen, DamagedLinksAreMadeAnewBehindTheAnswers) {
   WaitUntilVerified();
   EXPECT_EQ(collection_->Stats().value().damage, "");
   EXPECT_GE(FoundByWalks(100), 98U);
+  Close();
+}
+
+// Codes are made of rows: those of damaged ones are thrown away with the links that were made from them.
+TEST_P(MappedOpen, DamagedRowsAreMendedAndTheirCodesToo) {
+  DamageVectors();
+  {
+    Gate gate("verify.before_links");
+    Open();
+    gate.WaitUntilReached();
+    Put(kRows, kRows + 600);
+    ASSERT_EQ(collection_->WaitForIndex(), OkStatus());  // reads links and codes before the rows are verified
+    const std::vector<float> query = VectorOf(5);
+    EXPECT_EQ(collection_->Search({.vector = query, .k = 10}).value().hits.size(), 10U);
+  }
+  WaitUntilVerified();
+  ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+  const CollectionStats stats = collection_->Stats().value();
+  EXPECT_NE(stats.damage.find("vectors"), std::string::npos) << stats.damage;
+  EXPECT_EQ(stats.linked, kRows + 600);
+  EXPECT_GE(FoundByWalks(1'300), 1'280U);  // the damaged rows among them
+  EXPECT_EQ(collection_->Verify(), OkStatus());
   Close();
 }
 

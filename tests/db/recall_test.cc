@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <vdb/vdb.h>
 
+#include <cmath>
+
 #include "tests/db/temp_folder.h"
 #include "tests/db/wordnet.h"
 
@@ -67,7 +69,9 @@ class Recall : public ::testing::TestWithParam<Metric> {
       if (must_walk) {
         EXPECT_EQ(result.plan, PlanKind::kSweep) << result.why;
       }
-      for (const Hit& hit : result.hits) found += hit.distance <= truth.hits.back().distance ? 1 : 0;
+      // The kernels for one row and for four round differently.
+      const float farthest = truth.hits.back().distance + 1e-6F * (1 + std::abs(truth.hits.back().distance));
+      for (const Hit& hit : result.hits) found += hit.distance <= farthest ? 1 : 0;
     }
     return static_cast<double>(found) / static_cast<double>(questions_->size() * kK);
   }

@@ -125,6 +125,14 @@ Status Collections(const Arguments& a) {
   return OkStatus();
 }
 
+// What was chosen, and what that means.
+std::string CodesText(const CollectionOptions& options) {
+  const std::string_view chosen = CodeKindName(options.codes);
+  if (options.codes != CodeKind::kByDimension) return std::string(chosen);
+  if (options.dim == 0) return StrCat(chosen, ", not known yet");
+  return StrCat(CodeKindName(ResolveCodes(options.codes, options.dim)), " (", chosen, ")");
+}
+
 Status Info(const Arguments& a) {
   if (a.collection.empty()) return DatabaseInfo(a);
   VDB_ASSIGN_OR_RETURN(const Collection collection, OpenCollectionOf(a));
@@ -137,6 +145,7 @@ Status Info(const Arguments& a) {
              {{"records", StrCat(s.records)},
               {"dimension, metric", StrCat(s.options.dim, ", ", MetricName(s.options.metric))},
               {"M, efConstruction", StrCat(s.options.m, ", ", s.options.ef_construction)},
+              {"codes", CodesText(s.options)},
               {"slots", StrCat(s.slots, " (", s.slots - s.records, " dead)")},
               {"graph", GraphText(s)},
               {"published", StrCat(s.published, " slots, generation ", s.generation)},
