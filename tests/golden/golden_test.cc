@@ -90,6 +90,7 @@ class Golden : public GoldenFolder, public ::testing::WithParamInterface<const c
     Collection c = Open("wide");
     EXPECT_EQ(c.options().m, 4U);
     EXPECT_EQ(c.options().ef_construction, 40U);
+    EXPECT_EQ(c.options().codes, CodeKind::kFloat32);
     const CollectionStats stats = c.Stats().value();
     EXPECT_EQ(stats.linked, static_cast<std::uint64_t>(kWide));
     EXPECT_EQ(stats.records, static_cast<std::uint64_t>(kWide));

@@ -41,6 +41,12 @@ TEST_F(Vdbctl, EveryAnswerIsOneJsonDocument) {
   EXPECT_EQ(Answer("info", {})["collections"][0]["name"], "c");
   EXPECT_GT(Answer("info", {})["disk_bytes"], 0);
   EXPECT_EQ(Answer("info", {"c"})["metric"], "l2");
+  EXPECT_EQ(Answer("info", {"c"})["codes"], "auto");
+  EXPECT_EQ(Answer("info", {"c"})["graph_codes"], "float32");
+  Good(Ctl("create", {"coded", "--dim", "3", "--codes", "int8"}));
+  EXPECT_EQ(Answer("info", {"coded"})["codes"], "int8");
+  EXPECT_NE(Good(Ctl("info", {"coded"})).find("int8"), std::string::npos);
+  Good(Ctl("drop", {"coded"}));
   EXPECT_EQ(Answer("verify", {}), Json::parse(R"({"verified": 1, "collections":
                                                   [{"name": "c", "good": true, "problem": ""}]})"));
   EXPECT_EQ(Answer("explain", {"c", "--id", "a"})["plan"], "P0 exact");
