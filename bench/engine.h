@@ -1,81 +1,62 @@
-// What the sweep asks of an engine, and the two engines that it compares in one process.
+// The engines that the benchmark's C++ worker runs: vdb through its public API, and stock hnswlib.
 //
 // Thread safety: Search from many threads; the rest under an external lock.
 #ifndef VDB_BENCH_ENGINE_H_
 #define VDB_BENCH_ENGINE_H_
 
-#include <vdb/vdb.h>
+#include <vdb/types.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "bench/data_folder.h"
-#include "bench/hnswlib_baseline.h"
+#include "bench/prepared_set.h"
 
 namespace vdb::bench {
 
-struct BuildParameters {
+// One JSON object on the command line.
+struct EngineSpec {
+  std::string engine;  // vdb, vdb_payload, hnswlib
+  std::string data;    // folder of a prepared set
+  std::string query_file;
+  std::string folder;  // of the index
+  Metric metric = Metric::kL2Squared;
+  std::size_t dim = 0;
+  std::size_t k = 10;
   std::uint32_t m = 16;
   std::uint32_t ef_construction = 200;
-  std::size_t threads = 1;
+  std::size_t threads = 1;  // for building
+  bool read_only = false;   // vdb: open beside other processes
 };
 
 struct BuildCost {
-  double wall_seconds = 0;       // all of it, storing included
-  double cpu_seconds = 0;        // of linking alone, over all threads
-  double open_seconds = 0;       // closed database to first answer; 0: has no files
-  std::uint64_t disk_bytes = 0;  // 0: has no files
+  double seconds = 0;              // rows in memory to files that are safe
+  double cpu_seconds = 0;          // of all threads
+  double linking_cpu_seconds = 0;  // of them, for the graph; 0: not told apart
 };
 
 class Engine {
  public:
   virtual ~Engine() = default;
-  virtual std::string name() const = 0;
-  virtual void SetEf(std::size_t ef) = 0;
-  // Base rows nearest to a row of the data set's queries. Throws std::runtime_error.
-  virtual void Search(std::size_t query, std::vector<std::uint64_t>* rows) const = 0;
-
-  const BuildCost& cost() const { return cost_; }
-
- protected:
-  BuildCost cost_;
+  // The setting that trades recall for speed, from the next search on: ef.
+  virtual void SetParameter(double parameter) = 0;
+  // Keeps the answer in *rows as base rows, nearest first. Throws std::runtime_error.
+  virtual void Search(std::span<const float> query, std::vector<std::uint64_t>* rows) const = 0;
 };
 
-// hnswlib over the rows that are not deleted: what deletes cost is ours to bear.
-class HnswlibEngine : public Engine {
- public:
-  HnswlibEngine(const DataSet& data, const BuildParameters& parameters);
-  std::string name() const override { return "hnswlib"; }
-  void SetEf(std::size_t ef) override { index_.SetEf(ef); }
-  void Search(std::size_t query, std::vector<std::uint64_t>* rows) const override;
+// Builds the index of a spec into its folder, which is empty, and closes it. Throws std::runtime_error.
+BuildCost BuildEngine(const EngineSpec& spec);
 
- private:
-  const DataSet& data_;
-  HnswlibBaseline index_;
-};
+// Opens what was built. Throws std::runtime_error.
+std::unique_ptr<Engine> OpenEngine(const EngineSpec& spec);
 
-// A database on disk, loaded, with deletes, closed and reopened; searched through Collection::Search.
-class VdbEngine : public Engine {
- public:
-  // folder must not exist.
-  VdbEngine(const DataSet& data, const BuildParameters& parameters, const std::string& folder);
-  std::string name() const override { return "vdb"; }
-  void SetEf(std::size_t ef) override { ef_ = ef; }
-  void Search(std::size_t query, std::vector<std::uint64_t>* rows) const override;
+// Of the library, and what it was compiled to.
+std::string EngineVersion(const EngineSpec& spec);
 
- private:
-  void Load(const BuildParameters& parameters, const std::string& folder);
-  void Reopen(const std::string& folder);
-
-  const DataSet& data_;
-  std::size_t ef_ = 64;
-  std::optional<Database> database_;
-  std::optional<Collection> collection_;
-};
+double CpuSeconds();   // of this process
+double WallSeconds();  // since some moment
 
 }  // namespace vdb::bench
 

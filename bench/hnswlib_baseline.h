@@ -17,6 +17,7 @@ class HnswlibBaseline {
  public:
   // is_l2: squared Euclidean; otherwise 1 - inner product (rows and queries normalised by the caller for cosine).
   HnswlibBaseline(bool is_l2, std::size_t dim, std::size_t capacity, std::size_t m, std::size_t ef_construction);
+  HnswlibBaseline(bool is_l2, std::size_t dim, const std::string& path);
   ~HnswlibBaseline();
   HnswlibBaseline(const HnswlibBaseline&) = delete;
   HnswlibBaseline& operator=(const HnswlibBaseline&) = delete;
@@ -24,6 +25,8 @@ class HnswlibBaseline {
   void Add(const float* row, std::uint64_t label);
   void SetEf(std::size_t ef);
   void Search(const float* query, std::size_t k, std::vector<std::uint64_t>* labels) const;
+  // hnswlib's own file; the constructor below reads it. Both throw std::runtime_error.
+  void Save(const std::string& path) const;
 
   // Which kernels hnswlib was compiled to.
   static std::string InstructionSet();

@@ -1,0 +1,53 @@
+# Runs the benchmark on the example data, with a peer whose environment is missing, and looks at what does not depend on
+# the machine.
+set(data ${ROOT}/examples/data)
+file(REMOVE_RECURSE ${FOLDER})
+file(MAKE_DIRECTORY ${FOLDER}/data)
+file(CREATE_LINK ${data}/wordnet.npy ${FOLDER}/data/base.npy SYMBOLIC)
+file(CREATE_LINK ${data}/questions.npy ${FOLDER}/data/query.npy SYMBOLIC)
+file(WRITE ${FOLDER}/data/dataset.json "{\"metric\": \"cosine\"}")
+set(run ${PYTHON} ${ROOT}/bench/driver/main.py --programs ${PROGRAMS} --python ${FOLDER}/no-environment/bin/python
+        --cache ${FOLDER}/cache --rounds 1 --seconds 0.2 --threads 2 --parameters 16 128)
+set(engines vdb vdb_payload hnswlib hnswlib_hugepages sqlite-vec)
+
+# engine(VARIABLE NAME PATH…): what the result says of an engine.
+function(engine variable name)
+  list(FIND engines ${name} index)
+  string(JSON value GET ${result} engines ${index} ${ARGN})
+  set(${variable} ${value} PARENT_SCOPE)
+endfunction()
+
+foreach(time first second)  # the second finds the truth and hnswlib's index that the first has kept
+  execute_process(COMMAND ${run} --engines ${engines} --out ${FOLDER}/${time} -- ${FOLDER}/data
+                  OUTPUT_VARIABLE table ERROR_VARIABLE said_${time} COMMAND_ERROR_IS_FATAL ANY)
+  file(READ ${FOLDER}/${time}/result.json result)
+  foreach(name vdb vdb_payload hnswlib hnswlib_hugepages)
+    engine(coarse ${name} sweep 0 recall)
+    engine(bytes ${name} memory anonymous_bytes_per_row)
+    engine(us ${name} at_recall 0.95 mean_us)
+    if(coarse LESS 0.8 OR bytes LESS 1 OR us LESS_EQUAL 0)
+      message(FATAL_ERROR "${name}: recall ${coarse} at ef 16, ${bytes} anonymous bytes a row, ${us} us")
+    endif()
+  endforeach()
+  engine(mapped vdb memory files)
+  if(NOT mapped MATCHES "vectors")
+    message(FATAL_ERROR "the mapped vectors are missing: ${mapped}")
+  endif()
+  engine(error sqlite-vec error)
+  if(NOT error MATCHES "does not start" OR NOT table MATCHES "sqlite-vec \\(exact\\) FAILED: does not start")
+    message(FATAL_ERROR "a peer without an environment was not reported: '${error}'")
+  endif()
+endforeach()
+if(NOT said_first MATCHES "building hnswlib" OR said_second MATCHES "building hnswlib"
+   OR NOT said_second MATCHES "building vdb")
+  message(FATAL_ERROR "hnswlib's index is built once, vdb's each time; said:\n${said_first}\n${said_second}")
+endif()
+file(GLOB truths ${FOLDER}/cache/data-*/truth-*)
+list(LENGTH truths count)
+if(NOT count EQUAL 1)
+  message(FATAL_ERROR "wanted one kept truth, got: ${truths}")
+endif()
+execute_process(COMMAND ${run} -- ${FOLDER}/cache RESULT_VARIABLE status ERROR_VARIABLE message)
+if(status EQUAL 0 OR NOT message MATCHES "no base.npy")
+  message(FATAL_ERROR "a folder without data: status ${status}, '${message}'")
+endif()
