@@ -47,6 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the parallel figures; 1: none")
     parser.add_argument("--build-threads", type=int, default=os.cpu_count() or 1, help="of all but hnswlib, which uses one")
     parser.add_argument("--build-only", action="store_true", help="build the peers' indexes into the cache and end")
+    parser.add_argument("--fresh", nargs="+", default=[], choices=ENGINES, metavar="NAME", help="build these anew")
     parser.add_argument("--keep-vdb", action="store_true", help="search vdb's database of the run before, if it is there")
     parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build/release/bench", help=argparse.SUPPRESS)
     parser.add_argument("--python", type=pathlib.Path, default=ROOT / "build/peers/bin/python", help=argparse.SUPPRESS)
@@ -137,9 +138,12 @@ class Bench:
 
     def build_all(self) -> None:
         made: set[pathlib.Path] = set()
+        fresh = {ENGINES[name].index_name for name in self.options.fresh}
+        if not self.options.keep_vdb:
+            fresh |= {engine.name for engine in NATIVE if engine.is_ours}
         for run in self.runs:
             try:
-                self.build(run, run.engine.is_ours and not self.options.keep_vdb and run.folder not in made)
+                self.build(run, run.engine.index_name in fresh and run.folder not in made)
             except WorkerError as error:
                 run.fail(error)
             made.add(run.folder)

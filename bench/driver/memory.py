@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import re
@@ -26,7 +27,8 @@ def processes_of(pid: int) -> list[int]:
     found = [pid]
     for process in found:
         for task in pathlib.Path(f"/proc/{process}/task").glob("*/children"):
-            found += [int(child) for child in task.read_text().split()]
+            with contextlib.suppress(OSError):  # the thread has ended
+                found += [int(child) for child in task.read_text().split()]
     return found
 
 
@@ -57,6 +59,9 @@ def memory_of(pid: int, folder: pathlib.Path) -> Memory:
 
 def add_file(memory: Memory, name: str, resident: int, folder: pathlib.Path) -> None:
     if not name.startswith("/") or resident == 0:
+        return
+    if name.startswith(("/memfd:", "/dev/zero", "/dev/shm/")):  # memory of the process under a name
+        memory.anonymous += resident
         return
     path = pathlib.Path(name.removesuffix(" (deleted)"))
     if folder in path.parents:

@@ -36,7 +36,8 @@ def test_the_stub_is_that_of_the_module(tmp_path: Path) -> None:
 def test_mypy_strict() -> None:
     package = ROOT / "python" / "vdbx"
     examples = [ROOT / "examples" / "quickstart.py", *sorted((ROOT / "examples" / "chat").glob("*.py"))]
-    output = run(sys.executable, "-m", "mypy", package, ROOT / "python" / "tests" / "typical_use.py", *examples)
+    driver = sorted((ROOT / "bench" / "driver").glob("*.py"))
+    output = run(sys.executable, "-m", "mypy", package, ROOT / "python" / "tests" / "typical_use.py", *examples, *driver)
     assert "Success: no issues found" in output
 
 
