@@ -23,6 +23,7 @@ class Engine:
     large: bool = False  # also on sets of a million rows
     environment: tuple[tuple[str, str], ...] = ()
     scope: str = ""
+    reopens: bool = False  # for each value of ef; leaves memory behind, so that is measured on a worker of its own
 
     @property
     def index_name(self) -> str:
@@ -56,7 +57,7 @@ PEERS = (
     Engine("zvec-int8", "zvec int8 + refiner", "zvec", large=True),
     Engine("qdrant-f32", "Qdrant Edge f32", "qdrant-edge-py"),
     Engine("qdrant-int8", "Qdrant Edge int8", "qdrant-edge-py"),
-    Engine("chromadb", "Chroma", "chromadb", parameters=COARSE),
+    Engine("chromadb", "Chroma", "chromadb", parameters=COARSE, reopens=True),
     Engine("lancedb", "LanceDB HNSW_SQ", "lancedb", parameters=COARSE),
     Engine("milvus-lite", "Milvus Lite HNSW", "milvus-lite", parameters=COARSE),
     Engine("sqlite-vec", "sqlite-vec (exact)", "sqlite-vec", parameters=(0,)),

@@ -182,10 +182,17 @@ class Bench:
                 run.fail(error)
         sweep.time_rounds(self.runs, options)
         for run in self.runs:
-            if run.worker is not None:
-                run.after_sweep = memory_of(run.worker.pid, run.folder)
+            if run.worker is None:
+                continue
+            if run.engine.reopens:
                 run.worker.close()
-                run.worker = None
+                run.worker = self.start(run)
+                run.before_open = memory_of(run.worker.pid, run.folder)
+                run.worker.ask(do="open")
+                run.worker.ask(do="hits", parameter=run.points[-1].parameter, begin=0, end=options.queries)
+            run.after_sweep = memory_of(run.worker.pid, run.folder)
+            run.worker.close()
+            run.worker = None
 
     def processes(self) -> list[dict[str, Any]]:
         """vdb in one process with all threads, beside as many processes that read the same database."""
@@ -257,6 +264,7 @@ def main() -> int:
     (out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
     table = report.text(result)
     (out / "table.txt").write_text(table)
+    (out / "README.md").write_text(report.markdown(result))
     print(table)
     if programs.python.exists():
         subprocess.run([programs.python, ROOT / "bench/driver/plot.py", out / "result.json"], check=True)

@@ -139,6 +139,32 @@ def mapped_files(engines: list[Result]) -> str:
     return "\n".join(lines)
 
 
+def markdown(result: Result) -> str:
+    """A page with one table, ratios to hnswlib in this run, and the plots."""
+    threads = result["options"]["threads"]
+    heads = ["", "0.95: µs", "×", "0.99: µs", "×", f"× with {threads} threads", "rows per CPU s"]
+    heads += ["RAM B/row", "mapped B/row", "disk B/row", "open ms"]
+    lines = [heads, ["---"] * len(heads)]
+    for engine in result["engines"]:
+        if engine["error"]:
+            lines.append([engine["label"], f"failed: {engine['error'].splitlines()[0]}"] + [""] * (len(heads) - 2))
+            continue
+        low, high = (engine["at_recall"][target] or {} for target in ("0.95", "0.99"))
+        memory = engine.get("memory", {})
+        many = " / ".join(number(point.get("all_threads_ratio"), 2) for point in (low, high))
+        line = [engine["label"]]
+        for point in (low, high):
+            line += [number(point.get("mean_us"), 1) if point else "never", number(point.get("ratio"), 2)]
+        line += [many, number(engine.get("rows_per_cpu_second"))]
+        line += [number(memory.get(f"{kind}_bytes_per_row")) for kind in ("anonymous", "mapped")]
+        line += [number(engine.get("disk_bytes_per_row")), number(1e3 * min(engine["open_s"]), 1)]
+        lines.append(line)
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    plots = ["recall-qps.svg"] + (["recall-qps-all.svg"] if threads > 1 else [])
+    images = "\n\n".join(f"![recall against queries per second]({plot})" for plot in plots)
+    return header(result).replace("\n", "  \n") + f"\n\n{table}\n\n{images}\n"
+
+
 def text(result: Result) -> str:
     engines: list[Result] = result["engines"]
     parts = [header(result), costs_table(engines)]

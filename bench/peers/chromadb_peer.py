@@ -19,9 +19,9 @@ class Engine:
         self.spec = spec
         self.parameter = 0
 
-    def client(self) -> Any:
+    def connect(self) -> None:
         settings = chromadb.config.Settings(anonymized_telemetry=False)
-        return chromadb.PersistentClient(self.spec.folder, settings=settings)
+        self.client: Any = chromadb.PersistentClient(self.spec.folder, settings=settings)
 
     def build(self, vectors: Vectors, rows: Rows) -> None:
         spec = self.spec
@@ -31,17 +31,20 @@ class Engine:
             "max_neighbors": spec.m,
             "num_threads": spec.threads,
         }
-        collection = self.client().create_collection("rows", configuration={"hnsw": hnsw}, embedding_function=None)
+        self.connect()
+        collection = self.client.create_collection("rows", configuration={"hnsw": hnsw}, embedding_function=None)
         for i in range(0, len(rows), BATCH):
             collection.add(ids=[str(row) for row in rows[i : i + BATCH]], embeddings=vectors[i : i + BATCH])
 
     def open(self) -> None:
-        self.collection = self.client().get_collection("rows", embedding_function=None)
+        self.connect()
+        self.collection = self.client.get_collection("rows", embedding_function=None)
 
     def set_parameter(self, parameter: float) -> None:
         if int(parameter) != self.parameter:
             self.parameter = int(parameter)
             self.collection.modify(configuration={"hnsw": {"ef_search": self.parameter}})
+            self.client._system.stop()
             SharedSystemClient.clear_system_cache()  # a client that is open goes on with the old value
             self.open()
 
