@@ -6,6 +6,7 @@ bench/run builds what this needs and calls it; bench/README.md says how to read 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import pathlib
@@ -121,6 +122,11 @@ class Bench:
         return Run(engine, pathlib.Path(self.data["folder"]) / name, version)
 
     def build(self, run: Run, fresh: bool) -> None:
+        with open(f"{run.folder}.lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be building the same
+            self.build_locked(run, fresh)
+
+    def build_locked(self, run: Run, fresh: bool) -> None:
         """built.json is written last: a folder without it is what an interrupted build has left."""
         built = run.folder / "built.json"
         if fresh or not built.exists():
