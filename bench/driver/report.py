@@ -134,7 +134,7 @@ def mapped_files(engines: list[Result]) -> str:
         if not files:
             continue
         largest = sorted(files.items(), key=lambda item: -item[1])[:6]
-        parts = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in largest)
+        parts = ", ".join(f"{'/'.join(name.split('/')[-2:])} {size / 1e6:.1f} MB" for name, size in largest)
         lines.append(f"mapped by {engine['label']}: {parts}")
     return "\n".join(lines)
 

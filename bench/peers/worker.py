@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import importlib
 import json
 import os
@@ -125,6 +127,9 @@ def main() -> None:
         print(json.dumps(build(peer, spec) | about), file=answers, flush=True)
     else:
         server = Server(peer, spec)
+        # What importing has freed must not count as held before the index was opened.
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
         print(json.dumps(about), file=answers, flush=True)
         for line in sys.stdin:
             try:
