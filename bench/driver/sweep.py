@@ -200,8 +200,9 @@ def summary(point: Point) -> dict[str, Any]:
 
 
 def at_recall(points: list[dict[str, Any]], target: float) -> dict[str, Any] | None:
+    """A copy of the point, to which the ratios at this target are added."""
     found = [point for point in points if point["tuning_recall"] >= target and "mean_us" in point]
-    return min(found, key=lambda point: point["parameter"], default=None)
+    return dict(min(found, key=lambda point: point["parameter"])) if found else None
 
 
 def time_processes(workers: list[Worker], parameter: int, options: Options) -> dict[str, Any]:
