@@ -83,6 +83,9 @@ class CommandLine {
     job_.mode = create_ ? LoadMode::kCreate : (mode_ == "append" ? LoadMode::kAppend : LoadMode::kReplace);
     job_.options.metric =
         metric_ == "l2" ? Metric::kL2Squared : (metric_ == "ip" ? Metric::kInnerProduct : Metric::kCosine);
+    job_.options.codes = codes_ == "int8"      ? CodeKind::kInt8
+                         : codes_ == "float32" ? CodeKind::kFloat32
+                                               : CodeKind::kByDimension;
     try {
       return Report(Load(job_), json_);
     } catch (const std::exception& error) {
@@ -113,6 +116,10 @@ class CommandLine {
         ->check(CLI::IsMember({"l2", "ip", "cosine"}))
         ->needs(create)
         ->capture_default_str();
+    app_.add_option("--codes", codes_, "With --create: what the graph is built on; auto: int8 from 64 dimensions on")
+        ->check(CLI::IsMember({"float32", "int8", "auto"}))
+        ->needs(create)
+        ->capture_default_str();
     app_.add_option("--m", job_.options.m, "With --create: links per node (HNSW's M)")
         ->needs(create)
         ->capture_default_str();
@@ -127,6 +134,7 @@ class CommandLine {
   bool json_ = false;
   std::string mode_ = "append";
   std::string metric_ = "cosine";
+  std::string codes_ = "auto";
 };
 
 }  // namespace

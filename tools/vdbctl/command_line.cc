@@ -96,6 +96,9 @@ class CommandLine {
     static const std::map<std::string, Metric> metrics = {
         {"l2", Metric::kL2Squared}, {"ip", Metric::kInnerProduct}, {"cosine", Metric::kCosine}};
     arguments_.options.metric = metrics.at(metric_);
+    static const std::map<std::string, CodeKind> codes = {
+        {"float32", CodeKind::kFloat32}, {"int8", CodeKind::kInt8}, {"auto", CodeKind::kByDimension}};
+    arguments_.options.codes = codes.at(codes_);
     Status status;
     try {
       status = chosen_(arguments_);
@@ -133,6 +136,9 @@ class CommandLine {
     create->add_option("--dim", arguments_.options.dim, "Components per vector (default: those of the first)");
     create->add_option("--metric", metric_, "How far vectors are from each other")
         ->check(CLI::IsMember({"l2", "ip", "cosine"}))
+        ->capture_default_str();
+    create->add_option("--codes", codes_, "What the graph is built and walked on; auto: int8 from 64 dimensions on")
+        ->check(CLI::IsMember({"float32", "int8", "auto"}))
         ->capture_default_str();
     create->add_option("--m", arguments_.options.m, "Links per node (HNSW's M)")->capture_default_str();
     create->add_option("--ef-construction", arguments_.options.ef_construction, "Candidates while linking")
@@ -210,6 +216,7 @@ class CommandLine {
   CLI::App app_;
   Arguments arguments_;
   std::string metric_ = "cosine";
+  std::string codes_ = "auto";
   Command chosen_ = nullptr;
 };
 
