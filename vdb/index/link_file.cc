@@ -101,7 +101,8 @@ class LinkFileReader {
     if (header_.version != kVersion || header_.code_kind > static_cast<std::uint32_t>(CodeKind::kInt8)) {
       return FailedPreconditionError(StrCat(file_.file_.path(), " has version ", header_.version, ", codes ",
                                             header_.code_kind, "; this program reads version ", kVersion,
-                                            ", codes 0 and 1"));
+                                            ", codes 0 and 1"),
+                                     StatusReason::kNewerFormat);
     }
     if (header_.code_kind != static_cast<std::uint32_t>(stamp_.codes)) {
       return file_.Damaged(
