@@ -169,15 +169,16 @@ struct SearchOptions {
   SearchRequest request;
 };
 
-// 9 parameters: as Python gives them.
+// 10 parameters: as Python gives them.
 void InitSearchOptions(SearchOptions* self, std::size_t k, const std::string& filter, const AnyTuple& bind,
-                       std::size_t ef, bool exact, std::optional<float> radius, std::int64_t timeout_us, bool fields,
-                       bool vectors) {
+                       std::size_t ef, float min_recall, bool exact, std::optional<float> radius,
+                       std::int64_t timeout_us, bool fields, bool vectors) {
   SearchRequest request;
   request.k = k;
   if (!filter.empty()) request.filter = filter;
   request.bind = ToValues(bind);
   request.ef = ef;
+  request.min_recall = min_recall;
   request.exact = exact;
   request.radius = radius;
   request.timeout = std::chrono::microseconds(timeout_us);
@@ -280,7 +281,8 @@ void BindCollection(nb::module_& module) {
   BindStats(module);
   nb::class_<SearchOptions>(module, "SearchOptions", "What a search asks beside its query.")
       .def("__init__", &InitSearchOptions, nb::arg("k"), nb::arg("filter"), nb::arg("bind"), nb::arg("ef"),
-           nb::arg("exact"), nb::arg("radius").none(), nb::arg("timeout_us"), nb::arg("fields"), nb::arg("vectors"));
+           nb::arg("min_recall"), nb::arg("exact"), nb::arg("radius").none(), nb::arg("timeout_us"), nb::arg("fields"),
+           nb::arg("vectors"));
   nb::class_<Collection>(module, "Collection")
       .def_prop_ro("name", &Collection::name)
       .def_prop_ro("dim", [](const Collection& c) { return c.options().dim; })

@@ -78,6 +78,8 @@ void BindDetails(nb::module_& module) {
       .def_ro("distances", &PlanDetails::distances)
       .def_ro("visited", &PlanDetails::visited)
       .def_ro("fell_back", &PlanDetails::fell_back)
+      .def_ro("stop_factor", &PlanDetails::stop_factor)
+      .def_ro("expected_recall", &PlanDetails::expected_recall)
       .def_ro("filter_us", &PlanDetails::filter_us)
       .def_ro("search_us", &PlanDetails::search_us)
       .def_ro("total_us", &PlanDetails::total_us);

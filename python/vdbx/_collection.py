@@ -48,6 +48,7 @@ class SearchOptions(TypedDict, total=False):
     fields: bool
     vectors: bool
     ef: int | None
+    min_recall: float | None
     exact: bool
     radius: float | None
     timeout: float | None
@@ -256,16 +257,18 @@ class Collection:
         fields: bool = True,
         vectors: bool = False,
         ef: int | None = None,
+        min_recall: float | None = None,
         exact: bool = False,
         radius: float | None = None,
         timeout: float | None = None,
     ) -> SearchResult:
         """The k records nearest to a vector, a text (embedded) or vdbx.Id, of those that match the filter.
 
-        ef: candidates kept on the walk, more finds more. exact: score every match. radius: only hits at most so far away,
-        every match is scored. timeout: seconds after which the search, without the embedding, is given up (DeadlineError).
+        ef: candidates kept on the walk, more finds more. min_recall: instead of ef, the share of the true k nearest that is
+        wanted on average, above 0 and below 1, by what was measured on the collection's own vectors. exact: score every
+        match. radius: only hits at most so far away, every match is scored. timeout: seconds after which the search, without the embedding, is given up (DeadlineError).
         """
-        asked = _asked(k, filter, params, fields, vectors, ef, exact, radius, timeout)
+        asked = _asked(k, filter, params, fields, vectors, ef, min_recall, exact, radius, timeout)
         return SearchResult(self._core.search(*self._vector_of(query), asked))
 
     def search_batch(
@@ -381,6 +384,7 @@ def _asked(
     fields: bool = True,
     vectors: bool = False,
     ef: int | None = None,
+    min_recall: float | None = None,
     exact: bool = False,
     radius: float | None = None,
     timeout: float | None = None,
@@ -389,7 +393,15 @@ def _asked(
     text, bind = ("", ()) if filter is None and not params else compiled(filter, params)
     micros = 0 if timeout is None else _micros(timeout)
     reach = None if radius is None else _real(radius, "radius")
-    return _core.SearchOptions(k, text, bind, ef or 0, exact, reach, micros, fields, vectors)
+    recall = 0.0 if min_recall is None else _recall(min_recall)
+    return _core.SearchOptions(k, text, bind, ef or 0, recall, exact, reach, micros, fields, vectors)
+
+
+def _recall(value: Any) -> float:
+    recall = _real(value, "min_recall")
+    if not 0 < recall < 1:
+        raise InvalidArgumentError(f"min_recall is {recall}; wanted above 0 and below 1, or exact=True")
+    return recall
 
 
 def _real(value: Any, what: str) -> float:

@@ -52,6 +52,12 @@ class PlanDetails:
     def fell_back(self) -> bool: ...
 
     @property
+    def stop_factor(self) -> float: ...
+
+    @property
+    def expected_recall(self) -> float: ...
+
+    @property
     def filter_us(self) -> float: ...
 
     @property
@@ -238,7 +244,7 @@ class CollectionStats:
 class SearchOptions:
     """What a search asks beside its query."""
 
-    def __init__(self, k: int, filter: str, bind: tuple[Any, ...], ef: int, exact: bool, radius: float | None, timeout_us: int, fields: bool, vectors: bool) -> None: ...
+    def __init__(self, k: int, filter: str, bind: tuple[Any, ...], ef: int, min_recall: float, exact: bool, radius: float | None, timeout_us: int, fields: bool, vectors: bool) -> None: ...
 
 class Collection:
     @property

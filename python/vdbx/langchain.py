@@ -38,7 +38,7 @@ except ImportError as missing:
 
 LangChainFilter = str | Condition | Mapping[str, Any] | None
 
-_SEARCH_OPTIONS = frozenset({"ef", "exact", "radius", "timeout", "vectors"})
+_SEARCH_OPTIONS = frozenset({"ef", "min_recall", "exact", "radius", "timeout", "vectors"})
 
 _OPERATORS: dict[str, Callable[[Any, Any], Condition]] = {
     "$eq": lambda path, value: path.is_null() if value is None else path == value,

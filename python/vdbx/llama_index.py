@@ -132,7 +132,7 @@ class VdbxVectorStore(BasePydanticVectorStore):
     """Nodes in a collection, which is made if it is not there; its dimension is that of the first embedding.
 
     Similarities are LlamaIndex's own: the cosine, the dot product (ip), or the negative distance (l2). Queries: mode
-    default or mmr; as vector_store_kwargs ef, exact and timeout, similarity_cutoff, and for mmr mmr_threshold with
+    default or mmr; as vector_store_kwargs ef, min_recall, exact and timeout, similarity_cutoff, and for mmr mmr_threshold with
     mmr_prefetch_factor (of top_k, 4 if not given) or mmr_prefetch_k.
     """
 
@@ -299,7 +299,7 @@ class VdbxVectorStore(BasePydanticVectorStore):
         return functools.partial(similarity, mode=modes[self._collection.metric])
 
 
-_SEARCH_OPTIONS = ("ef", "exact", "timeout")
+_SEARCH_OPTIONS = ("ef", "min_recall", "exact", "timeout")
 _MMR_OPTIONS = ("mmr_prefetch_k", "mmr_prefetch_factor")
 
 

@@ -199,6 +199,8 @@ class CommandLine {
       search->add_option("-k", arguments_.k, "Hits wanted")->capture_default_str();
       AddFilter(search);
       search->add_option("--ef", arguments_.ef, "Candidates kept; more is slower and finds more");
+      search->add_option("--min-recall", arguments_.min_recall,
+                         "Instead of --ef: share of the true nearest wanted, by what was measured on the collection");
       search->add_option("--radius", arguments_.radius,
                          "Only hits at most this far away; scores every matching record");
       search->add_option("--timeout", arguments_.timeout_ms, "Give up after so many milliseconds (0: never)");

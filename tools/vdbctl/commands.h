@@ -30,6 +30,7 @@ struct Arguments {
   std::vector<std::string> fields;
   std::size_t k = 10;
   std::size_t ef = 0;
+  float min_recall = 0;
   bool exact = false;
   std::optional<float> radius;
   std::uint64_t timeout_ms = 0;

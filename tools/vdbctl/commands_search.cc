@@ -20,6 +20,7 @@ Result<SearchRequest> MakeRequest(const Arguments& arguments) {
   request.filter = Filter(arguments.filter);
   VDB_ASSIGN_OR_RETURN(request.bind, BindValues(arguments));
   request.ef = arguments.ef;
+  request.min_recall = arguments.min_recall;
   request.exact = arguments.exact;
   request.radius = arguments.radius;
   request.timeout = std::chrono::milliseconds(arguments.timeout_ms);

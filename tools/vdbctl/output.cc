@@ -42,6 +42,8 @@ std::string DetailsJson(const PlanDetails& d) {
                 ", \"estimated_sweep_ns\": ", Format("%.0f", d.estimated_sweep_ns),
                 ", \"estimated_distances\": ", d.estimated_distances, ", \"distances\": ", d.distances,
                 ", \"visited\": ", d.visited, ", \"fell_back\": ", d.fell_back ? "true" : "false",
+                ", \"stop_factor\": ", Format("%.4f", d.stop_factor),
+                ", \"expected_recall\": ", Format("%.4f", d.expected_recall),
                 ", \"filter_us\": ", Format("%.1f", d.filter_us), ", \"search_us\": ", Format("%.1f", d.search_us),
                 ", \"total_us\": ", Format("%.1f", d.total_us));
 }

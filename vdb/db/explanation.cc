@@ -3,6 +3,7 @@
 #include <vdb/search.h>
 
 #include <cstdio>
+#include <string>
 
 #include "vdb/util/str_cat.h"
 
@@ -34,6 +35,10 @@ std::string Explanation::ToText() const {
   text += Line("estimated", StrCat(costs, "; ", d.estimated_distances, " distances"));
   text += Line("actual", StrCat(Micros(d.search_us), "; ", d.distances, " distances, ", d.visited, " nodes expanded",
                                 d.fell_back ? "; the walk was given up for a scan" : ""));
+  if (d.stop_factor > 0) {
+    text += Line("recall", StrCat(std::to_string(d.expected_recall), " expected; walked to ",
+                                  std::to_string(d.stop_factor), " times the k-th nearest distance"));
+  }
   text += Line("filtering", StrCat(Micros(d.filter_us), "; ", d.rechecked, " payloads read"));
   text += Line("total", StrCat(Micros(d.total_us), ", ", hits, " hits"));
   for (const std::string& note : notes) text += Line("note", note);

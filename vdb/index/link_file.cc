@@ -99,10 +99,10 @@ class LinkFileReader {
     if (header_.magic != kMagic) return file_.Damaged("it does not begin as a file of links");
     if (header_.checksum != header_.ComputeChecksum()) return file_.Damaged("its header differs from its checksum");
     if (header_.version != kVersion || header_.code_kind > static_cast<std::uint32_t>(CodeKind::kInt8)) {
-      return FailedPreconditionError(StrCat(file_.file_.path(), " has version ", header_.version, ", codes ",
-                                            header_.code_kind, "; this program reads version ", kVersion,
-                                            ", codes 0 and 1"),
-                                     StatusReason::kNewerFormat);
+      return FailedPreconditionError(
+          StrCat(file_.file_.path(), " has version ", header_.version, ", codes ", header_.code_kind,
+                 "; this program reads version ", kVersion, ", codes 0 and 1"),
+          StatusReason::kNewerFormat);
     }
     if (header_.code_kind != static_cast<std::uint32_t>(stamp_.codes)) {
       return file_.Damaged(
