@@ -48,7 +48,7 @@ class CollectionCodes : public ::testing::TestWithParam<CodeKind> {
     for (int i = 0; i < rows; i += 13) {
       std::vector<float> query = MakeSampleRow(i, 1).vector;
       query[3] += 0.25F;
-      const SearchResult result = collection_->Search({.vector = query, .k = 1, .ef = 200}).value();
+      const SearchResult result = collection_->Search({.vector = query, .k = 1, .ef = 100}).value();
       EXPECT_EQ(result.plan, PlanKind::kSweep) << result.why;
       ++asked;
       if (result.hits.at(0).id != SampleId(i)) continue;
