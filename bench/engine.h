@@ -18,7 +18,7 @@ namespace vdb::bench {
 
 // One JSON object on the command line.
 struct EngineSpec {
-  std::string engine;  // vdb, vdb_payload, hnswlib
+  std::string engine;  // vdb, vdb_payload, vdb_ef, vdb_float32, hnswlib
   std::string data;    // folder of a prepared set
   std::string query_file;
   std::string folder;  // of the index
@@ -40,7 +40,7 @@ struct BuildCost {
 class Engine {
  public:
   virtual ~Engine() = default;
-  // The setting that trades recall for speed, from the next search on: ef.
+  // The setting that trades recall for speed, from the next search on: ef, or for vdb n: a recall of 1 - 1 / n.
   virtual void SetParameter(double parameter) = 0;
   // Keeps the answer in *rows as base rows, nearest first. Throws std::runtime_error.
   virtual void Search(std::span<const float> query, std::vector<std::uint64_t>* rows) const = 0;

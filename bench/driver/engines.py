@@ -8,6 +8,7 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+MISSES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 28, 40, 56, 80, 112, 160, 224, 320)
 FINE = (10, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512)
 COARSE = (10, 16, 32, 64, 128, 256, 512)
 REFERENCE = "hnswlib"
@@ -19,7 +20,7 @@ class Engine:
     label: str
     package: str = ""  # on PyPI; empty: the C++ worker
     shares_index_with: str = ""
-    parameters: tuple[int, ...] = FINE  # values of ef
+    parameters: tuple[int, ...] = FINE  # values of ef; of vdb n, for min_recall = 1 - 1 / n
     large: bool = False  # also on sets of a million rows
     environment: tuple[tuple[str, str], ...] = ()
     scope: str = ""
@@ -35,8 +36,18 @@ class Engine:
 
 
 NATIVE = (
-    Engine("vdb", "vdb", large=True, scope="ids and distances, after deletes, closed and reopened"),
-    Engine("vdb_payload", "vdb, with payloads", large=True, scope="as vdb, each hit with its JSON payload"),
+    Engine(
+        "vdb", "vdb", parameters=MISSES, large=True, scope="ids and distances by min_recall, after deletes, closed and reopened"
+    ),
+    Engine(
+        "vdb_payload",
+        "vdb, with payloads",
+        parameters=MISSES,
+        large=True,
+        scope="as vdb, each hit with its JSON payload",
+    ),
+    Engine("vdb_ef", "vdb, by ef", scope="as vdb, without the stop rule: ef candidates are kept, as by the others"),
+    Engine("vdb_float32", "vdb, float32 codes", scope="as vdb by ef, built and walked on float32"),
     Engine("hnswlib", "hnswlib", large=True, scope="in process, no files while it searches, no deletes, no payloads"),
     Engine(
         "hnswlib_hugepages",

@@ -8,7 +8,7 @@ file(CREATE_LINK ${data}/questions.npy ${FOLDER}/data/query.npy SYMBOLIC)
 file(WRITE ${FOLDER}/data/dataset.json "{\"metric\": \"cosine\"}")
 set(run ${PYTHON} ${ROOT}/bench/driver/main.py --programs ${PROGRAMS} --python ${FOLDER}/no-environment/bin/python
         --cache ${FOLDER}/cache --rounds 1 --seconds 0.2 --threads 2 --parameters 16 128)
-set(engines vdb vdb_payload hnswlib hnswlib_hugepages sqlite-vec)
+set(engines vdb vdb_payload vdb_ef vdb_float32 hnswlib hnswlib_hugepages sqlite-vec)
 
 # engine(VARIABLE NAME PATH…): what the result says of an engine.
 function(engine variable name)
@@ -21,7 +21,7 @@ foreach(time first second)  # the second finds the truth and hnswlib's index tha
   execute_process(COMMAND ${run} --engines ${engines} --out ${FOLDER}/${time} -- ${FOLDER}/data
                   OUTPUT_VARIABLE table ERROR_VARIABLE said_${time} COMMAND_ERROR_IS_FATAL ANY)
   file(READ ${FOLDER}/${time}/result.json result)
-  foreach(name vdb vdb_payload hnswlib hnswlib_hugepages)
+  foreach(name vdb vdb_payload vdb_ef vdb_float32 hnswlib hnswlib_hugepages)
     engine(coarse ${name} sweep 0 recall)
     engine(bytes ${name} memory anonymous_bytes_per_row)
     engine(us ${name} at_recall 0.95 mean_us)

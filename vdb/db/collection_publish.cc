@@ -82,7 +82,7 @@ Status CollectionImpl::PublishGeneration(Generation* generation) {
 
 Status CollectionImpl::WriteFiles(Generation* generation) {
   VDB_ASSIGN_OR_RETURN(const std::uint64_t free_bytes, FreeBytes(generation->directory));
-  const std::uint64_t wanted = kPublishFreeBytes + generation->graph->MemoryBytes() + generation->fields->MemoryBytes();
+  const std::uint64_t wanted = kPublishFreeBytes + generation->graph->LinkBytes() + generation->fields->MemoryBytes();
   if (free_bytes < wanted) {
     return ResourceExhaustedError(StrCat("publishing needs ", wanted >> 20, " MiB free; there are ", free_bytes >> 20));
   }

@@ -111,6 +111,10 @@ class Graph {
   // verifies them; its error is returned, and they stay mapped. Readers are not disturbed. Throws std::bad_alloc.
   Status ReplaceMapped(const std::function<Status()>& fill);
 
+  // Bytes of links, about, as a file holds them.
+  std::size_t LinkBytes() const {
+    return linked() * stride_ * sizeof(std::uint32_t) + upper_bytes_.load(std::memory_order_relaxed);
+  }
   // Bytes of own memory.
   std::size_t MemoryBytes() const;
 
