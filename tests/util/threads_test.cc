@@ -2,6 +2,7 @@
 // timeout.
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <chrono>
@@ -150,6 +151,17 @@ TEST(ThreadPool, DestructorRunsWhatIsPostedAlsoByTasks) {
     }
   }
   EXPECT_EQ(ran.load(), 400);
+}
+
+TEST(ThreadPool, ThreadsAreAsNiceAsAskedForAndTheCallerIsNot) {
+  const int own = ::getpriority(PRIO_PROCESS, 0);
+  std::atomic<int> niceness{-1};
+  {
+    ThreadPool pool(1, 19);
+    pool.Post([&] { niceness.store(::getpriority(PRIO_PROCESS, 0)); });
+  }
+  EXPECT_EQ(niceness.load(), 19);
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), own);
 }
 
 TEST(ThreadPool, ParallelForVisitsEveryIndexOnceInRangesOfAtMostGrain) {

@@ -53,7 +53,7 @@ bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows
                              .ef_construction = fixed_options_.ef_construction,
                              .deaths = &generation->deaths,
                              .has_row = generation->HasRow(),
-                             .pool = &database_.pool()};
+                             .pool = &database_.background_pool()};
   LinkBatch(generation->graph.get(), context, std::min(committed, linked + kMaxBatchRows));
   MutexLock counters(&counters_mutex_);
   ++counters_.linked_batches;
@@ -76,8 +76,8 @@ void CollectionImpl::AfterCommit() {
 
 void CollectionImpl::ScheduleBackground(bool idle) {
   if (background_queued_.exchange(true, std::memory_order_acq_rel)) return;
-  // The database's pool ends before the database: the collection outlives the task.
-  database_.pool().Post([self = shared_from_this(), idle] {
+  // The database's pools end before the database: the collection outlives the task.
+  database_.background_pool().Post([self = shared_from_this(), idle] {
     self->background_queued_.store(false, std::memory_order_release);
     self->RunBackground(idle);
   });

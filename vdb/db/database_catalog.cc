@@ -136,7 +136,7 @@ void DatabaseImpl::UnloadUnused() {
     }
   }
   for (std::shared_ptr<CollectionImpl>& collection : unused) {
-    pool_->Post([this, held = std::move(collection)]() mutable { Unload(std::move(held)); });
+    background_pool_->Post([this, held = std::move(collection)]() mutable { Unload(std::move(held)); });
   }
 }
 

@@ -80,7 +80,10 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Status RunExclusive(std::function<Status()> work);
 
   storage::Store& store() const { return *store_; }
+  // For calls that somebody waits for.
   ThreadPool& pool() const { return *pool_; }
+  // For what nobody waits for: it takes what searches and writes leave of the processors.
+  ThreadPool& background_pool() const { return *background_pool_; }
   const InFlightIds& in_flight() const { return in_flight_; }
   const CommitQueue& queue() const { return queue_; }
   const std::string& path() const { return path_; }
@@ -182,6 +185,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   std::vector<std::shared_ptr<Generation>> garbage_ ABSL_GUARDED_BY(garbage_mutex_);
 
   std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<ThreadPool> background_pool_;
   Mutex clock_mutex_;
   CondVar clock_wake_;
   bool clock_stopping_ ABSL_GUARDED_BY(clock_mutex_) = false;

@@ -18,6 +18,7 @@ namespace vdb {
 namespace {
 
 constexpr std::uint64_t kMinFreeBytesToOpen = std::uint64_t{8} << 20;  // and the logs and MANIFEST of the store
+constexpr int kBackgroundNiceness = 19;
 constexpr std::size_t kMinMemtableBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxMemtableBytes = std::size_t{4} << 30;
 
@@ -134,6 +135,7 @@ Status DatabaseImpl::OpenFiles(const OpenOptions& options) {
     for (const storage::CollectionSchema& schema : schemas) collections_[schema.name].schema = schema;
   }
   pool_ = std::make_unique<ThreadPool>(ThreadCount(options));
+  background_pool_ = std::make_unique<ThreadPool>(ThreadCount(options), kBackgroundNiceness);
   clock_thread_ = std::thread([this] { RunClock(); });
   RegisterForFork(this);
   opened_.store(true, std::memory_order_release);
@@ -275,6 +277,7 @@ Status DatabaseImpl::Close() {
   }
   clock_wake_.NotifyAll();
   clock_thread_.join();
+  background_pool_.reset();
   pool_.reset();
   CollectGarbage();
   // Everything that was acknowledged in any way becomes durable; then the watermark says so.

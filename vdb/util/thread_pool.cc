@@ -1,5 +1,7 @@
 #include "vdb/util/thread_pool.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -33,9 +35,9 @@ struct Loop {
 
 }  // namespace
 
-ThreadPool::ThreadPool(std::size_t threads) {
+ThreadPool::ThreadPool(std::size_t threads, int niceness) {
   threads_.reserve(threads);
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this, niceness] { Work(niceness); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -73,7 +75,9 @@ void ThreadPool::ParallelFor(std::size_t count, std::size_t grain,
   while (loop->done < loop->count) loop->done_changed.Wait(&loop->mutex);
 }
 
-void ThreadPool::Work() {
+void ThreadPool::Work(int niceness) {
+  // On Linux 0 is this thread, not the process. It may only become nicer; where it may not, it is not.
+  if (niceness > 0) static_cast<void>(::setpriority(PRIO_PROCESS, 0, niceness));
   for (;;) {
     std::function<void()> task;
     {

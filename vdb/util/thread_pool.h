@@ -17,8 +17,8 @@ namespace vdb {
 
 class ThreadPool {
  public:
-  // threads >= 1.
-  explicit ThreadPool(std::size_t threads);
+  // threads >= 1. Niceness is that of setpriority(2), in [0, 19]: threads of 19 take what the others leave.
+  explicit ThreadPool(std::size_t threads, int niceness = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -34,7 +34,7 @@ class ThreadPool {
   std::size_t size() const { return threads_.size(); }
 
  private:
-  void Work();
+  void Work(int niceness);
 
   Mutex mutex_;
   CondVar wake_;
