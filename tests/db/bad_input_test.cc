@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <vdb/vdb.h>
 
+#include <cmath>
 #include <fstream>
 #include <limits>
 
@@ -71,6 +72,10 @@ TEST_F(BadInput, KAndEf) {
   Expect(collection_->Search({.vector = good_, .k = 0}).status(), "k is 0; wanted 1 to 65536");
   Expect(collection_->Search({.vector = good_, .k = 65'537}).status(), "k is 65537");
   Expect(collection_->Search({.vector = good_, .k = 10, .ef = 5}).status(), "ef is 5");
+  for (const float recall : {-0.5F, 1.0F, NAN}) {
+    Expect(collection_->Search({.vector = good_, .min_recall = recall}).status(), "min_recall is ");
+  }
+  Expect(collection_->Search({.vector = good_, .ef = 20, .min_recall = 0.9F}).status(), "both ef and min_recall");
   EXPECT_TRUE(collection_->Search({.vector = good_, .k = 65'536}).ok());
 }
 

@@ -76,6 +76,26 @@ class Recall : public ::testing::TestWithParam<Metric> {
     return static_cast<double>(found) / static_cast<double>(questions_->size() * kK);
   }
 
+  // Recall of rows that are not stored yet, where it was asked for.
+  void ExpectRecallAsAskedFor(float min_recall) {
+    std::size_t found = 0;
+    std::size_t wanted = 0;
+    for (std::size_t i = kRows; i < vectors_->size(); i += 5) {
+      SearchRequest request{.vector = (*vectors_)[i], .k = kK, .min_recall = min_recall, .with_payload = false};
+      const SearchResult result = collection_->Search(request).value();
+      request.min_recall = 0;
+      request.exact = true;
+      const SearchResult truth = collection_->Search(request).value();
+      EXPECT_GE(result.details.stop_factor, 1) << result.why;
+      EXPECT_FLOAT_EQ(static_cast<float>(result.details.expected_recall), min_recall);
+      EXPECT_EQ(truth.details.expected_recall, 1);
+      const float farthest = truth.hits.back().distance + 1e-6F * (1 + std::abs(truth.hits.back().distance));
+      for (const Hit& hit : result.hits) found += hit.distance <= farthest ? 1 : 0;
+      wanted += truth.hits.size();
+    }
+    EXPECT_GE(static_cast<double>(found) / static_cast<double>(wanted), min_recall - 0.005) << min_recall;
+  }
+
   static inline std::vector<std::vector<float>>* vectors_ = nullptr;
   static inline std::vector<std::string>* payloads_ = nullptr;
   static inline std::vector<std::vector<float>>* questions_ = nullptr;
@@ -90,6 +110,7 @@ TEST_P(Recall, HoldsThroughTheLifeOfACollection) {
   ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
   EXPECT_EQ(collection_->Stats().value().linked, kRows);
   EXPECT_GE(MeasureRecall(), kFloor) << "after building";
+  for (const float min_recall : {0.8F, 0.9F, 0.95F}) ExpectRecallAsAskedFor(min_recall);
 
   Put(kRows, vectors_->size(), 1);
   EXPECT_GE(MeasureRecall(), kFloor) << "after single inserts, some in the tail";
@@ -115,6 +136,8 @@ TEST_P(Recall, HoldsThroughTheLifeOfACollection) {
   EXPECT_EQ(stats.linked, stats.slots);
   EXPECT_EQ(collection_->Count().value(), records);
   EXPECT_GE(MeasureRecall(), kFloor) << "after reopening";
+  EXPECT_GE(collection_->Search({.vector = (*questions_)[0], .min_recall = 0.9F}).value().details.stop_factor, 1)
+      << "the curve is published with the links";
   EXPECT_EQ(collection_->Verify(), OkStatus());
 }
 

@@ -153,6 +153,7 @@ class IndexUnderTest {
   Graph* mutable_graph() { return graph_.get(); }
   void set_graph(std::unique_ptr<Graph> graph) { graph_ = std::move(graph); }
   VectorFile& vectors() { return *vectors_; }
+  const VectorFile& vectors() const { return *vectors_; }
   const Deaths& deaths() const { return deaths_; }
   Clock clock() const { return clock_; }
   const DistanceFunction& distance() const { return distance_; }

@@ -168,8 +168,9 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   void RunBackground(bool idle);
   // Links at most one batch of at least min_rows rows; returns whether it did.
   bool LinkOneBatch(Generation* generation, std::uint32_t min_rows);
-  // Measures the graph's recall curve where there is none, or the graph has outgrown it.
+  // Measures the graph's recall curve where there is none, or the graph has outgrown it; not if another thread does.
   void CalibrateIfDue();
+  void Calibrate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(calibration_mutex_);
   bool WantsGraph(const Generation& generation) const;
   bool PublishIsDue(const Generation& generation, bool idle) const;
   Status PublishGeneration(Generation* generation);
@@ -220,6 +221,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
 
   // One linker at a time; held while links are copied. Taken before view_mutex_.
   Mutex link_mutex_;
+  Mutex calibration_mutex_;
   // One publisher at a time. Taken before link_mutex_.
   Mutex publish_mutex_;
   storage::PublishedFiles published_ ABSL_GUARDED_BY(publish_mutex_);
@@ -228,7 +230,6 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
 
   std::atomic<bool> background_queued_{false};
-  std::atomic<bool> calibrating_{false};
   std::atomic<std::uint64_t> commits_{0};
   std::uint64_t commits_at_last_tick_ = 0;  // clock thread only
   std::uint32_t quiet_ticks_ = 0;           // clock thread only

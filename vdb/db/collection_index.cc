@@ -102,18 +102,22 @@ void CollectionImpl::RunBackground(bool idle) {
 }
 
 void CollectionImpl::CalibrateIfDue() {
+  if (!calibration_mutex_.TryLock()) return;  // a thread that waited would not link meanwhile
+  try {
+    Calibrate();
+  } catch (const std::bad_alloc&) {
+    // The next one who comes tries again.
+  }
+  calibration_mutex_.Unlock();
+}
+
+void CollectionImpl::Calibrate() {
   const std::shared_ptr<const View> view = PinView();
   const Generation& generation = *view->generation;
   const Graph& graph = *generation.graph;
   const RecallCurve* curve = graph.recall_curve();
-  if (graph.MappedLevel0() != nullptr || graph.linked() < kGrowthToCalibrate * (curve == nullptr ? 0 : curve->rows())) {
-    return;
-  }
-  if (calibrating_.exchange(true)) return;
-  const struct Reset {
-    std::atomic<bool>* flag;
-    ~Reset() { flag->store(false); }
-  } reset{&calibrating_};
+  const std::uint64_t measured = curve == nullptr ? 0 : curve->rows();
+  if (graph.MappedLevel0() != nullptr || graph.linked() < kGrowthToCalibrate * measured) return;
   MeasureRecall(generation, fixed_options_.metric, generation.LoadClock(), [this] { return !CheckUsable().ok(); });
 }
 
@@ -146,7 +150,9 @@ Status CollectionImpl::WaitForIndex() {
     LinkOneBatch(view->generation.get(), 1);  // helping is waiting
     view = PinView();
   }
-  return OkStatus();
+  MutexLock calibrating(&calibration_mutex_);
+  Calibrate();
+  return CheckUsable();
 }
 
 std::shared_ptr<const View> CollectionImpl::AdvancePurge(std::uint32_t* epoch) {
