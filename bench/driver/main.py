@@ -20,10 +20,11 @@ import host
 import report
 import sweep
 from engines import ENGINES, NATIVE, PEERS, REFERENCE, ROOT, Engine, Programs, version_of
-from memory import disk_bytes, memory_of
+from memory import available_bytes, disk_bytes, memory_of
 from sweep import Options, Run, say
 from worker import Worker, WorkerError, run_build
 
+SPARE_BYTES = 1 << 30  # of memory, left free beside an index of the size of its files
 OPENS = 3  # each in a process of its own; the last one stays
 
 
@@ -161,6 +162,9 @@ class Bench:
         return worker
 
     def open(self, run: Run) -> None:
+        free = available_bytes()
+        if free < run.disk_bytes + SPARE_BYTES:
+            raise WorkerError(f"not opened: {free / 1e9:.1f} GB free, its files have {run.disk_bytes / 1e9:.1f} GB")
         for left in reversed(range(OPENS)):
             worker = self.start(run)
             run.before_open = memory_of(worker.pid, run.folder)
@@ -261,7 +265,10 @@ def main() -> int:
         return 1 if any(run.error for run in bench.runs) else 0
     try:
         bench.measure()
-        processes = bench.processes()
+        try:
+            processes = bench.processes()
+        except WorkerError as error:
+            processes = [{"error": str(error)}]
     finally:
         bench.stop()
     result = {"host": about, "at": time.strftime("%Y-%m-%d"), **bench.result(processes)}

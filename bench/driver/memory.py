@@ -71,5 +71,13 @@ def add_file(memory: Memory, name: str, resident: int, folder: pathlib.Path) -> 
         memory.libraries += resident
 
 
+def available_bytes() -> int:
+    """What can be taken without swapping or killing."""
+    for line in pathlib.Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return 1024 * int(line.split()[1])
+    raise OSError("/proc/meminfo has no MemAvailable")
+
+
 def disk_bytes(folder: pathlib.Path) -> int:
     return sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file())

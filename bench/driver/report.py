@@ -171,6 +171,9 @@ def text(result: Result) -> str:
     parts += [recall_table(engines, target, result["options"]["threads"]) for target in TARGETS]
     parts += [mapped_files(engines), huge_pages(engines)]
     for at in result.get("processes", []):
+        if "error" in at:
+            parts.append(f"vdb in several processes FAILED: {at['error']}")
+            continue
         parts.append(
             f"vdb, ef {at['parameter']}: {at['count']} threads of one process {at['threads_per_second']:,.0f} q/s, "
             f"{at['count']} processes {at['processes_per_second']:,.0f} q/s: ratio {at['ratio']:.3f}"
