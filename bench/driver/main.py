@@ -251,6 +251,16 @@ def with_parameters(runs: list[Run], parameters: list[int] | None) -> None:
             run.engine = Engine(**{**run.engine.__dict__, "parameters": tuple(sorted(parameters))})
 
 
+def write(out: pathlib.Path, result: dict[str, Any]) -> str:
+    """Returns the tables."""
+    result["at"] = time.strftime("%Y-%m-%d")
+    (out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    (out / "README.md").write_text(report.markdown(result))
+    table = report.text(result)
+    (out / "table.txt").write_text(table)
+    return table
+
+
 def main() -> int:
     options = arguments()
     options.cache = options.cache.resolve()
@@ -263,22 +273,18 @@ def main() -> int:
     bench.build_all()
     if options.build_only:
         return 1 if any(run.error for run in bench.runs) else 0
+    out = options.out or options.cache / "results" / data["name"]
+    out.mkdir(parents=True, exist_ok=True)
     try:
         bench.measure()
+        write(out, {"host": about, **bench.result([])})  # what is measured is kept, whatever happens below
         try:
             processes = bench.processes()
         except WorkerError as error:
             processes = [{"error": str(error)}]
     finally:
         bench.stop()
-    result = {"host": about, "at": time.strftime("%Y-%m-%d"), **bench.result(processes)}
-    out = options.out or options.cache / "results" / data["name"]
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-    table = report.text(result)
-    (out / "table.txt").write_text(table)
-    (out / "README.md").write_text(report.markdown(result))
-    print(table)
+    print(write(out, {"host": about, **bench.result(processes)}))
     if programs.python.exists():
         subprocess.run([programs.python, ROOT / "bench/driver/plot.py", out / "result.json"], check=True)
     say(f"written to {out}")
