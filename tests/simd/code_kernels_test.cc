@@ -295,6 +295,34 @@ TEST(Encode, LargestComponentsThatRoundBeyondTheBound) {
   }
 }
 
+// The scalar table against the definition, every table against the scalar one's bits.
+TEST(Hadamard, EveryTableHasTheBitsOfTheScalarOne) {
+  std::mt19937 random(8);
+  std::normal_distribution<float> normal;
+  for (std::size_t n = kCodeUnit; n <= 65'536; n *= 2) {
+    std::vector<float> row(n);
+    for (float& x : row) x = normal(random);
+    std::vector<float> signs(n);
+    for (float& sign : signs) sign = random() % 2 == 0 ? 0.3F : -0.3F;
+    std::vector<float> wanted = row;
+    SupportedCodeKernels().front()->hadamard(signs.data(), n, wanted.data());
+    for (std::size_t i = 0; i < n; i += 1 + n / 1024) {
+      double sum = 0;
+      for (std::size_t j = 0; j < n; ++j) {
+        const double term = double{row[j]} * double{signs[j]};
+        sum += std::popcount(i & j) % 2 == 0 ? term : -term;
+      }
+      ASSERT_NEAR(wanted[i], sum, 1e-6 * static_cast<double>(n)) << n << " " << i;
+    }
+    for (const CodeKernels* kernels : SupportedCodeKernels()) {
+      const Guarded<float> x(row);
+      const Guarded<float> guarded_signs(signs);
+      kernels->hadamard(guarded_signs.data(), n, x.data());
+      EXPECT_EQ(std::memcmp(x.data(), wanted.data(), n * sizeof(float)), 0) << kernels->name << " " << n;
+    }
+  }
+}
+
 TEST(CodeDispatch, BestOfAFamily) {
   for (const std::string_view family : CompiledFloatKernelNames()) {
     const auto families = CompiledFloatKernelNames();

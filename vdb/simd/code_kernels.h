@@ -1,4 +1,4 @@
-// Kernels over int8 codes: dot products of signed bytes, and the encoding of a float32 row.
+// Kernels over int8 codes: dot products of signed bytes, the encoding of a float32 row and its rotation.
 //
 // A code is `n` signed bytes in [-127, 127], n a multiple of kCodeUnit, zeros behind its components. Results are whole
 // numbers or element by element: every table gives the same bits. Pointers need no alignment; nothing beyond n is
@@ -33,6 +33,10 @@ struct CodeKernels {
   // |row[i] - mean[i]|. Zeros up to the next multiple of kCodeUnit; all zeros where m is 0 or 127 / m is not finite.
   // Returns the scale m / 127 (0 for a code of zeros). row, mean: dim float32, finite, differences too.
   float (*encode)(const float* row, const float* mean, std::size_t dim, std::int8_t* code);
+
+  // x[i] *= signs[i], then the Walsh-Hadamard transform of x without a scale: for h = 1, 2, 4, ... < n all pairs
+  // (x[i], x[i + h]) with i / h even become (x[i] + x[i + h], x[i] - x[i + h]). n: a power of two, at least kCodeUnit.
+  void (*hadamard)(const float* signs, std::size_t n, float* x);
 };
 
 // The table of this process: the best one that the CPU runs of the family that VDB_SIMD allows (kernels.h), or of all.

@@ -151,10 +151,53 @@ VDB_TARGET_AVX2 float Encode(const float* row, const float* mean, std::size_t di
   return finite ? largest / 127.0F : 0.0F;
 }
 
+// Signs and the steps of 1, 2 and 4, within a register: a pair's sum and difference are its swap plus itself with the
+// second one negated.
+VDB_TARGET_AVX2 inline __m256 FirstSteps(__m256 x) {
+  const __m256 second_of_2 = _mm256_setr_ps(0.0F, -0.0F, 0.0F, -0.0F, 0.0F, -0.0F, 0.0F, -0.0F);
+  const __m256 second_of_4 = _mm256_setr_ps(0.0F, 0.0F, -0.0F, -0.0F, 0.0F, 0.0F, -0.0F, -0.0F);
+  const __m256 second_of_8 = _mm256_setr_ps(0.0F, 0.0F, 0.0F, 0.0F, -0.0F, -0.0F, -0.0F, -0.0F);
+  x = _mm256_add_ps(_mm256_permute_ps(x, 0b10'11'00'01), _mm256_xor_ps(x, second_of_2));
+  x = _mm256_add_ps(_mm256_permute_ps(x, 0b01'00'11'10), _mm256_xor_ps(x, second_of_4));
+  return _mm256_add_ps(_mm256_permute2f128_ps(x, x, 1), _mm256_xor_ps(x, second_of_8));
+}
+
+// Two steps in one pass over x, as long as there are two.
+VDB_TARGET_AVX2 void Hadamard(const float* signs, std::size_t n, float* x) {
+  for (std::size_t i = 0; i < n; i += 8) {
+    _mm256_storeu_ps(x + i, FirstSteps(_mm256_mul_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(signs + i))));
+  }
+  std::size_t h = 8;
+  for (; 4 * h <= n; h *= 4) {
+    for (std::size_t first = 0; first < n; first += 4 * h) {
+      for (float* p = x + first; p < x + first + h; p += 8) {
+        const __m256 a = _mm256_loadu_ps(p);
+        const __m256 b = _mm256_loadu_ps(p + h);
+        const __m256 c = _mm256_loadu_ps(p + 2 * h);
+        const __m256 d = _mm256_loadu_ps(p + 3 * h);
+        const __m256 sum = _mm256_add_ps(a, b);
+        const __m256 difference = _mm256_sub_ps(a, b);
+        const __m256 other_sum = _mm256_add_ps(c, d);
+        const __m256 other_difference = _mm256_sub_ps(c, d);
+        _mm256_storeu_ps(p, _mm256_add_ps(sum, other_sum));
+        _mm256_storeu_ps(p + h, _mm256_add_ps(difference, other_difference));
+        _mm256_storeu_ps(p + 2 * h, _mm256_sub_ps(sum, other_sum));
+        _mm256_storeu_ps(p + 3 * h, _mm256_sub_ps(difference, other_difference));
+      }
+    }
+  }
+  for (float* p = x; h < n && p < x + h; p += 8) {
+    const __m256 a = _mm256_loadu_ps(p);
+    const __m256 b = _mm256_loadu_ps(p + h);
+    _mm256_storeu_ps(p, _mm256_add_ps(a, b));
+    _mm256_storeu_ps(p + h, _mm256_sub_ps(a, b));
+  }
+}
+
 }  // namespace
 
 const CodeKernels& Avx2CodeKernels() {
-  static constexpr CodeKernels kKernels = {"avx2", "avx2", Dot, DotFour, Encode};
+  static constexpr CodeKernels kKernels = {"avx2", "avx2", Dot, DotFour, Encode, Hadamard};
   return kKernels;
 }
 

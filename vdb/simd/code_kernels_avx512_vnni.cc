@@ -162,8 +162,8 @@ VDB_TARGET_AVX512 float Encode(const float* row, const float* mean, std::size_t 
 }  // namespace
 
 const CodeKernels& Avx512VnniCodeKernels() {
-  static constexpr CodeKernels kKernels = {"avx512-vnni", "avx512", Dot, DotFour, Encode};
-  return kKernels;
+  static const CodeKernels kernels = {"avx512-vnni", "avx512", Dot, DotFour, Encode, Avx2CodeKernels().hadamard};
+  return kernels;
 }
 
 }  // namespace vdb::simd

@@ -149,16 +149,44 @@ float Encode(const float* row, const float* mean, std::size_t dim, std::int8_t* 
   return finite ? largest / 127.0F : 0.0F;
 }
 
+// The steps of 1 and 2, within a register: a pair's sum and difference are its swap plus itself with the second one
+// negated.
+inline float32x4_t FirstSteps(float32x4_t x) {
+  static constexpr std::uint32_t kSecondOf2[4] = {0, 0x8000'0000, 0, 0x8000'0000};
+  static constexpr std::uint32_t kSecondOf4[4] = {0, 0, 0x8000'0000, 0x8000'0000};
+  const auto negate = [](float32x4_t v, const std::uint32_t* lanes) {
+    return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v), vld1q_u32(lanes)));
+  };
+  x = vaddq_f32(vrev64q_f32(x), negate(x, kSecondOf2));
+  return vaddq_f32(vextq_f32(x, x, 2), negate(x, kSecondOf4));
+}
+
+void Hadamard(const float* signs, std::size_t n, float* x) {
+  for (std::size_t i = 0; i < n; i += 4) {
+    vst1q_f32(x + i, FirstSteps(vmulq_f32(vld1q_f32(x + i), vld1q_f32(signs + i))));
+  }
+  for (std::size_t h = 4; h < n; h *= 2) {
+    for (std::size_t first = 0; first < n; first += 2 * h) {
+      for (float* p = x + first; p < x + first + h; p += 4) {
+        const float32x4_t a = vld1q_f32(p);
+        const float32x4_t b = vld1q_f32(p + h);
+        vst1q_f32(p, vaddq_f32(a, b));
+        vst1q_f32(p + h, vsubq_f32(a, b));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 const CodeKernels& NeonCodeKernels() {
-  static constexpr CodeKernels kKernels = {"neon", "neon", Dot, DotFour, Encode};
+  static constexpr CodeKernels kKernels = {"neon", "neon", Dot, DotFour, Encode, Hadamard};
   return kKernels;
 }
 
 #if defined(VDB_SIMD_NEON_DOTPROD)
 const CodeKernels& NeonDotprodCodeKernels() {
-  static constexpr CodeKernels kKernels = {"neon-dotprod", "neon", DotprodDot, DotprodDotFour, Encode};
+  static constexpr CodeKernels kKernels = {"neon-dotprod", "neon", DotprodDot, DotprodDotFour, Encode, Hadamard};
   return kKernels;
 }
 #endif

@@ -33,10 +33,24 @@ float Encode(const float* row, const float* mean, std::size_t dim, std::int8_t* 
   return largest / 127.0F;
 }
 
+void Hadamard(const float* signs, std::size_t n, float* x) {
+  for (std::size_t i = 0; i < n; ++i) x[i] *= signs[i];
+  for (std::size_t h = 1; h < n; h *= 2) {
+    for (std::size_t first = 0; first < n; first += 2 * h) {
+      for (std::size_t i = first; i < first + h; ++i) {
+        const float a = x[i];
+        const float b = x[i + h];
+        x[i] = a + b;
+        x[i + h] = a - b;
+      }
+    }
+  }
+}
+
 }  // namespace
 
 const CodeKernels& ScalarCodeKernels() {
-  static constexpr CodeKernels kKernels = {"scalar", "scalar", Dot, DotFour, Encode};
+  static constexpr CodeKernels kKernels = {"scalar", "scalar", Dot, DotFour, Encode, Hadamard};
   return kKernels;
 }
 
