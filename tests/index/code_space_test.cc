@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 
 #include "tests/index/index_under_test.h"
@@ -30,12 +31,34 @@ float DistanceBetween(const CodeSpace& space, const NodeCode& a, const NodeCode&
   return space.Distance(a, b, simd::ActiveCodeKernels().dot(side, b.bytes(), space.code_bytes()));
 }
 
-// The point that a code stands for.
-std::vector<double> Point(const CodeSpace& space, const NodeCode& code) {
-  std::vector<double> point(space.mean().begin(), space.mean().end());
-  for (std::size_t i = 0; i < point.size(); ++i) point[i] += double{code.scale} * code.bytes()[i];
-  return point;
-}
+// The points that codes of a space stand for; a rotation adds components, which are 0 in rows.
+class Points {
+ public:
+  explicit Points(const CodeSpace& space) : space_(space) {
+    const bool is_rotated = space.rotation() != RotationKind::kNone;
+    const std::size_t components = is_rotated ? space.code_bytes() : space.dim();
+    for (std::size_t i = 0; i < components; ++i) {
+      std::vector<float>& axis = axes_.emplace_back(components);
+      axis[i] = 1;
+      if (is_rotated) Rotation(components).Apply(axis.data());
+    }
+  }
+
+  std::vector<double> operator()(const NodeCode& code) const {
+    std::vector<double> point(space_.mean().begin(), space_.mean().end());
+    point.resize(axes_.size());
+    for (std::size_t i = 0; i < point.size(); ++i) {
+      double sum = 0;
+      for (std::size_t j = 0; j < point.size(); ++j) sum += double{axes_[i][j]} * code.bytes()[j];
+      point[i] += double{code.scale} * sum;
+    }
+    return point;
+  }
+
+ private:
+  const CodeSpace& space_;
+  Rows axes_;  // where each component went
+};
 
 double Difference(const std::vector<double>& a, const float* b) {
   double sum = 0;
@@ -58,7 +81,13 @@ double MetricDistance(Metric metric, std::size_t dim, const A* a, const B* b) {
 struct Case {
   Metric metric;
   std::size_t dim;
+  RotationKind rotation;
 };
+
+bool All(std::uint32_t slot) {
+  static_cast<void>(slot);
+  return true;
+}
 
 class Codes : public ::testing::TestWithParam<Case> {
  protected:
@@ -73,45 +102,52 @@ class Codes : public ::testing::TestWithParam<Case> {
     return rows;
   }
 
+  // Of the first rows, with the rotation of this case whatever the rows are.
+  static CodeSpace MakeSpace(const VectorView& view, std::uint32_t rows = kRows) {
+    const CodeSpace measured = CodeSpace::Measure(GetParam().metric, view, rows, All);
+    std::vector<float> mean(measured.mean().begin(), measured.mean().end());
+    return {GetParam().metric, std::move(mean), measured.LargestNorm(), GetParam().rotation};
+  }
+
   IndexUnderTest index_;
 };
 
-std::vector<Case> Cases(const std::vector<std::size_t>& dims) {
+std::vector<Case> Cases(const std::vector<std::size_t>& dims, const std::vector<std::size_t>& rotated_dims) {
   std::vector<Case> cases;
   for (const Metric metric : {Metric::kL2Squared, Metric::kInnerProduct, Metric::kCosine}) {
-    for (const std::size_t dim : dims) cases.push_back({metric, dim});
+    for (const std::size_t dim : dims) cases.push_back({metric, dim, RotationKind::kNone});
+    for (const std::size_t dim : rotated_dims) cases.push_back({metric, dim, RotationKind::kHadamard});
   }
   return cases;
 }
 std::string CaseName(const ::testing::TestParamInfo<Case>& test) {
-  return std::string(MetricName(test.param.metric)) + "_" + std::to_string(test.param.dim);
+  return std::string(MetricName(test.param.metric)) + "_" + std::to_string(test.param.dim) +
+         (test.param.rotation == RotationKind::kNone ? "" : "_rotated");
 }
-INSTANTIATE_TEST_SUITE_P(All, Codes, ::testing::ValuesIn(Cases({1, 7, 64, 100, 384, 784})), CaseName);
+INSTANTIATE_TEST_SUITE_P(All, Codes, ::testing::ValuesIn(Cases({1, 7, 64, 100, 384, 784}, {1, 7, 64, 100, 384})),
+                         CaseName);
 
 // Errors of few components are not spread over all directions.
 class Excess : public Codes {};
-INSTANTIATE_TEST_SUITE_P(All, Excess, ::testing::ValuesIn(Cases({64, 100, 384, 784})), CaseName);
-
-bool All(std::uint32_t slot) {
-  static_cast<void>(slot);
-  return true;
-}
+INSTANTIATE_TEST_SUITE_P(All, Excess, ::testing::ValuesIn(Cases({64, 100, 384, 784}, {64, 100, 384})), CaseName);
 
 // Between codes, under cosine too, distances are those between the points; cosine's own is of rows of length 1.
 TEST_P(Codes, DistancesAreThoseBetweenTheirPoints) {
   const VectorView view = index_.vectors().view();
-  const auto [metric, dim] = GetParam();
-  const CodeSpace space = CodeSpace::Measure(metric, view, kRows, All);
+  const Metric metric = GetParam().metric;
+  const CodeSpace space = MakeSpace(view);
+  ASSERT_EQ(space.rotation(), GetParam().rotation);
+  const Points point_of(space);
   const Metric of_points = metric == Metric::kInnerProduct ? metric : Metric::kL2Squared;
   for (std::uint32_t i = 0; i < 40; ++i) {
     const auto a = Encoded(space, view.row(i));
-    const std::vector<double> point = Point(space, a[0]);
+    const std::vector<double> point = point_of(a[0]);
     double mean_norm = 0;
     for (const float x : space.mean()) mean_norm += double{x} * x;
     for (std::uint32_t j = 0; j < 40; ++j) {
       const auto b = Encoded(space, view.row(j));
-      const std::vector<double> other = Point(space, b[0]);
-      const double exact = MetricDistance(of_points, dim, point.data(), other.data());
+      const std::vector<double> other = point_of(b[0]);
+      const double exact = MetricDistance(of_points, point.size(), point.data(), other.data());
       const double wanted = metric == Metric::kInnerProduct ? exact + mean_norm - 1 : exact;
       const double sizes = std::abs(a[0].term) + std::abs(b[0].term) + std::abs(wanted) + 1e-3;
       EXPECT_NEAR(DistanceBetween(space, a[0], b[0]), wanted, 4e-6 * sizes) << i << " " << j;
@@ -122,7 +158,7 @@ TEST_P(Codes, DistancesAreThoseBetweenTheirPoints) {
 
 TEST_P(Codes, EqualRowsHaveEqualCodesAtDistanceZero) {
   const VectorView view = index_.vectors().view();
-  const CodeSpace space = CodeSpace::Measure(GetParam().metric, view, kRows, All);
+  const CodeSpace space = MakeSpace(view);
   for (std::uint32_t i = 0; i < kRows; i += 3) {
     const std::vector<float> copy(view.row(i), view.row(i) + view.dim);
     const auto a = Encoded(space, view.row(i));
@@ -139,22 +175,30 @@ TEST_P(Codes, EqualRowsHaveEqualCodesAtDistanceZero) {
 
 TEST_P(Codes, TheResidualBoundsTheDistanceFromRowToPoint) {
   const VectorView view = index_.vectors().view();
-  const CodeSpace space = CodeSpace::Measure(GetParam().metric, view, kRows, All);
-  for (std::uint32_t i = 0; i < kRows; ++i) {
+  const CodeSpace space = MakeSpace(view);
+  const Points point_of(space);
+  const bool is_rotated = GetParam().rotation != RotationKind::kNone;
+  const double components = is_rotated ? space.code_bytes() : view.dim;
+  for (std::uint32_t i = 0; i < kRows; i += is_rotated ? 7 : 1) {
     const auto code = Encoded(space, view.row(i));
-    const double error = Difference(Point(space, code[0]), view.row(i));
-    EXPECT_GE(code[0].residual, error);
-    EXPECT_LE(code[0].residual, error * (1 + 1e-6) + 1e-30);
+    std::vector<float> row(view.row(i), view.row(i) + view.dim);
+    row.resize(space.code_bytes());
+    const double error = Difference(point_of(code[0]), row.data());
+    // What rounding adds in a rotation.
+    const double rounding = is_rotated ? 1e-6 * double{code[0].scale} * 127 * std::sqrt(components) : 0;
+    EXPECT_GE(code[0].residual, error - rounding);
+    EXPECT_LE(code[0].residual, error * (1 + 1e-6) + 1e-30 + rounding);
     // No component is wrong by more than half a step.
-    EXPECT_LE(error, 0.501 * code[0].scale * std::sqrt(static_cast<double>(view.dim)) + 1e-12);
+    EXPECT_LE(error, 0.501 * code[0].scale * std::sqrt(components) + 1e-12);
   }
 }
 
 // Excess is three deviations beyond the average: the root of the mean square of errors is a third of it.
 TEST_P(Excess, IsThreeTimesWhatIsMeasured) {
   const VectorView view = index_.vectors().view();
-  const auto [metric, dim] = GetParam();
-  const CodeSpace space = CodeSpace::Measure(metric, view, kRows, All);
+  const auto [metric, dim, rotation] = GetParam();
+  const CodeSpace space = MakeSpace(view);
+  ASSERT_EQ(space.rotation(), rotation);
   double squares = 0;
   int pairs = 0;
   int beyond = 0;
@@ -195,7 +239,7 @@ TEST_P(Codes, TheMeanIsThatOfTheRowsInUse) {
 // Squares of such rows are beyond float32, and what a damaged file holds may be no number at all. Distances stay
 // numbers: a pool or a sort that met a NaN would be lost.
 TEST_P(Codes, DistancesAreFiniteWhateverTheRows) {
-  const auto [metric, dim] = GetParam();
+  const std::size_t dim = GetParam().dim;
   constexpr float kMax = std::numeric_limits<float>::max();
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   Rows rows = MakeRows();
@@ -208,7 +252,7 @@ TEST_P(Codes, DistancesAreFiniteWhateverTheRows) {
   index.Add(rows);
   const VectorView view = index.vectors().view();
   for (const std::uint32_t mean_of : {5U, 13U, 17U, static_cast<std::uint32_t>(rows.size())}) {
-    const CodeSpace space = CodeSpace::Measure(metric, view, mean_of, All);
+    const CodeSpace space = MakeSpace(view, mean_of);
     for (const float x : space.mean()) EXPECT_TRUE(std::isfinite(x));
     std::vector<std::vector<NodeCode>> codes;
     for (std::uint32_t i = 0; i < rows.size(); ++i) codes.push_back(Encoded(space, view.row(i)));
@@ -217,6 +261,69 @@ TEST_P(Codes, DistancesAreFiniteWhateverTheRows) {
     }
     for (int i = 0; i < 5 && mean_of == 5; ++i) EXPECT_GT(codes[i][0].scale, 0) << "ordinary rows have a code";
   }
+}
+
+// Lengths and distances are kept, and a vector that lies along one axis is spread over all components.
+TEST(Rotations, KeepDistancesAndSpreadWhatIsInOnePlace) {
+  std::mt19937 random(9);
+  std::normal_distribution<float> normal;
+  for (const std::size_t size : {16, 32, 48, 112, 384, 784, 1'008, 1'024, 1'536, 4'112}) {
+    const Rotation rotation(size);
+    EXPECT_EQ(rotation.size(), size);
+    std::vector<float> a(size);
+    std::vector<float> b(size);
+    for (float& x : a) x = normal(random);
+    for (float& x : b) x = normal(random);
+    const std::vector<double> a_before(a.begin(), a.end());
+    const double distance = Difference(a_before, b.data());
+    const double length = Difference(a_before, std::vector<float>(size).data());
+    rotation.Apply(a.data());
+    rotation.Apply(b.data());
+    const std::vector<double> a_after(a.begin(), a.end());
+    EXPECT_NEAR(Difference(a_after, b.data()), distance, 1e-6 * distance) << size;
+    EXPECT_NEAR(Difference(a_after, std::vector<float>(size).data()), length, 1e-6 * length) << size;
+    for (const std::size_t place : {std::size_t{0}, size / 2, size - 1}) {
+      std::vector<float> axis(size);
+      axis[place] = 1;
+      rotation.Apply(axis.data());
+      float largest = 0;
+      for (const float x : axis) largest = std::max(largest, std::abs(x));
+      EXPECT_LE(largest, 7 / std::sqrt(static_cast<float>(size))) << size << " " << place;
+    }
+  }
+}
+
+// Rows of 384 components, three of them `factor` times as large.
+Rows OutlierRows(float factor, float offset) {
+  Rows rows = ClusteredRows(2'000, {.clusters = 40, .dim = 384, .intrinsic = 32});
+  for (std::vector<float>& row : rows) {
+    for (std::size_t i = 5; i < row.size(); i += 128) row[i] = row[i] * factor + offset;
+  }
+  return rows;
+}
+
+RotationKind Chosen(const Rows& rows, const std::function<bool(std::uint32_t)>& use,
+                    Metric metric = Metric::kL2Squared) {
+  IndexUnderTest index(metric, rows.front().size());
+  index.Add(rows);
+  return CodeSpace::Measure(metric, index.vectors().view(), static_cast<std::uint32_t>(rows.size()), use).rotation();
+}
+
+TEST(Rotations, AreChosenWhereAFewComponentsOutweighTheOthers) {
+  EXPECT_EQ(Chosen(OutlierRows(1, 0), All), RotationKind::kNone);
+  EXPECT_EQ(Chosen(OutlierRows(1, 50), All), RotationKind::kNone) << "the mean takes it away";
+  EXPECT_EQ(Chosen(OutlierRows(3, 0), All), RotationKind::kNone);
+  EXPECT_EQ(Chosen(OutlierRows(10, 0), All), RotationKind::kHadamard);
+  EXPECT_EQ(Chosen(OutlierRows(50, 50), All), RotationKind::kHadamard);
+  EXPECT_EQ(Chosen(OutlierRows(50, 0), All, Metric::kCosine), RotationKind::kHadamard);
+  EXPECT_EQ(Chosen(OutlierRows(50, 0), All, Metric::kInnerProduct), RotationKind::kNone);
+  EXPECT_EQ(Chosen(OutlierRows(50, 0), [](std::uint32_t) { return false; }), RotationKind::kNone);
+  EXPECT_EQ(Chosen(Rows(100, std::vector<float>(384, 1.5F)), All), RotationKind::kNone);
+  Rows mixed = OutlierRows(1, 0);
+  const Rows outliers = OutlierRows(50, 0);
+  for (std::size_t i = 0; i < mixed.size(); i += 10) mixed[i] = outliers[i];
+  EXPECT_EQ(Chosen(mixed, All), RotationKind::kHadamard) << "a tenth of the rows";
+  EXPECT_EQ(Chosen(mixed, [](std::uint32_t slot) { return slot % 10 != 0; }), RotationKind::kNone);
 }
 
 }  // namespace

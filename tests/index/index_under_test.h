@@ -116,13 +116,26 @@ class IndexUnderTest {
 
   // Share of hits no farther than the true k-th, k = 10. Kernels for one row and for four round differently.
   double Recall(const Rows& queries, std::size_t ef, const Bitset* matches = nullptr) const {
+    return Recall(queries, Truths(queries, matches), ef, matches);
+  }
+
+  // The same where the truth is known.
+  using TruthOfQueries = std::vector<std::vector<ScoredSlot>>;
+  TruthOfQueries Truths(const Rows& queries, const Bitset* matches = nullptr) const {
+    TruthOfQueries truths;
+    truths.reserve(queries.size());
+    for (const std::vector<float>& query : queries) truths.push_back(Truth(query, 10, matches));
+    return truths;
+  }
+  double Recall(const Rows& queries, const TruthOfQueries& truths, std::size_t ef,
+                const Bitset* matches = nullptr) const {
     std::size_t found = 0;
     std::size_t wanted = 0;
-    for (const std::vector<float>& query : queries) {
-      const std::vector<ScoredSlot> truth = Truth(query, 10, matches);
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      const std::vector<ScoredSlot>& truth = truths[q];
       GraphSearchOptions options{.k = 10, .ef = ef, .max_distances = kNoLimit, .matches = matches};
       const float farthest = truth.back().distance + 1e-5F * (1 + std::abs(truth.back().distance));
-      for (const ScoredSlot& hit : Walk(query, options).hits) found += hit.distance <= farthest;
+      for (const ScoredSlot& hit : Walk(queries[q], options).hits) found += hit.distance <= farthest;
       wanted += truth.size();
     }
     return static_cast<double>(found) / static_cast<double>(wanted);

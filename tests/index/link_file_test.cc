@@ -176,6 +176,37 @@ TEST_P(LinkFileWithMean, ComesBackOrIsDataLoss) {
   EXPECT_EQ(PublishedLinks::Open(path_, stamp_, &mapped).status().code(), StatusCode::kDataLoss);
 }
 
+// Of the same mean: the file says which codes the rows have.
+TEST_P(LinkFileWithMean, TheRotationComesBackAndAnUnknownOneIsRefused) {
+  index_ = std::make_unique<IndexUnderTest>(Metric::kL2Squared, kSpec.dim, 8, 1, GetParam());
+  index_->Add(ClusteredRows(500, kSpec));
+  const std::vector<float> mean(kSpec.dim, 0.25F);
+  index_->mutable_graph()->UseCodes(
+      std::make_shared<const CodeSpace>(Metric::kL2Squared, mean, 1.0F, RotationKind::kHadamard));
+  index_->LinkAll(60);
+  const std::uint64_t hash = index_->GraphHash();
+  dead_.assign(500 / 64 + 1, 0);
+  path_ = index_->folder().Path("links");
+  stamp_ = index_->Stamp(4711);
+  ASSERT_EQ(WriteLinkFile(path_, stamp_, CopyLinks(index_->graph()), dead_), OkStatus());
+  const std::string good = ReadFile();
+  LoadedLinks loaded = LoadLinkFile(path_, stamp_).value();
+  EXPECT_EQ(loaded.graph->code_space()->rotation(), RotationKind::kHadamard);
+  index_->set_graph(std::move(loaded.graph));
+  EXPECT_EQ(index_->GraphHash(), hash);
+  constexpr std::size_t kRotationAt = 60;
+  std::string other = good;
+  Patch(&other, kRotationAt, 0);
+  WriteFile(other);
+  loaded = LoadLinkFile(path_, stamp_).value();
+  EXPECT_EQ(loaded.graph->code_space()->rotation(), RotationKind::kNone);
+  index_->set_graph(std::move(loaded.graph));
+  EXPECT_NE(index_->GraphHash(), hash);
+  Patch(&other, kRotationAt, 2);
+  WriteFile(other);
+  EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kFailedPrecondition);
+}
+
 TEST_P(LinkFileTest, EveryFlipIsDataLossOrDoesNoHarm) {
   Make(2'500, 2'000);
   const std::string good = ReadFile();

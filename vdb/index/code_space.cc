@@ -1,6 +1,7 @@
 #include "vdb/index/code_space.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -15,17 +16,34 @@ constexpr std::uint32_t kMeanRows = 10'000;
 // What is farther from the mean gets a code of zeros, so that distances of codes are always numbers. Those of the
 // float32 rows are infinite before that, except for inner products with something small.
 constexpr float kMaxNormSquared = 1e37F;
+// Of a component: beyond it the norm is.
+constexpr float kMaxRotated = 3.2e18F;
 
 constexpr float kDeviations = 3;
 
+// Rows whose codes are compared with and without a rotation.
+constexpr std::uint32_t kComparedRows = 1'000;
+// A rotation is worth its time where codes without it have errors so many times larger. It makes the errors of all data
+// those of normally distributed components; MNIST's are 0.9 times as large without it, those of WordNet's text
+// embeddings 1.0 times.
+constexpr double kRotateFrom = 2;
+
 }  // namespace
 
-CodeSpace::CodeSpace(Metric metric, std::vector<float> mean, float largest_norm)
+CodeSpace::CodeSpace(Metric metric, std::vector<float> mean, float largest_norm, RotationKind rotation)
     : metric_(metric),
       mean_(std::move(mean)),
       largest_norm_(largest_norm),
       code_bytes_((mean_.size() + simd::kCodeUnit - 1) / simd::kCodeUnit * simd::kCodeUnit),
-      kernels_(simd::ActiveCodeKernels()) {
+      kernels_(simd::ActiveCodeKernels()),
+      centre_(mean_),
+      rotated_mean_(mean_) {
+  if (rotation != RotationKind::kNone) {
+    rotation_.emplace(code_bytes_);
+    centre_.assign(code_bytes_, 0.0F);
+    rotated_mean_.resize(code_bytes_);
+    rotation_->Apply(rotated_mean_.data());
+  }
   // Under cosine rows have length 1: |a - b|^2 = 2 (1 - a.b). For inner product 1 - a.b with a = mean + a' is
   // 1 - |mean|^2 - mean.a' - mean.b' - a'.b', of which the first two are left out.
   if (metric_ == Metric::kCosine) metric_scale_ = 2;
@@ -35,6 +53,30 @@ CodeSpace::CodeSpace(Metric metric, std::vector<float> mean, float largest_norm)
     for (const float x : mean_) norm += double{x} * x;
     metric_offset_ = static_cast<float>(norm - 1);
   }
+}
+
+bool CodeSpace::IsMuchBetterThan(const CodeSpace& plain, const VectorView& vectors, std::uint32_t rows,
+                                 const std::function<bool(std::uint32_t)>& use) const {
+  std::vector<NodeCode> memory(plain.node_bytes() / sizeof(NodeCode) + 1);
+  NodeCode* const code = memory.data();
+  double plain_errors = 0;
+  double rotated_errors = 0;
+  const std::uint32_t step = std::max(1U, rows / kComparedRows);
+  for (std::uint64_t slot = 0; slot < rows; slot += step) {
+    if (!use(static_cast<std::uint32_t>(slot))) continue;
+    const float* row = vectors.row(static_cast<std::uint32_t>(slot));
+    double square = 0;
+    for (std::size_t i = 0; i < mean_.size(); ++i) {
+      const double difference = double{row[i]} - double{mean_[i]};
+      square += difference * difference;
+    }
+    if (!(square > 0 && square <= kMaxNormSquared)) continue;
+    plain.Encode(row, code);
+    plain_errors += double{code->residual} * code->residual / square;
+    Encode(row, code);
+    rotated_errors += double{code->residual} * code->residual / square;
+  }
+  return plain_errors > kRotateFrom * kRotateFrom * rotated_errors;
 }
 
 CodeSpace CodeSpace::Measure(Metric metric, const VectorView& vectors, std::uint32_t rows,
@@ -61,31 +103,76 @@ CodeSpace CodeSpace::Measure(Metric metric, const VectorView& vectors, std::uint
     norm += double{mean[i]} * mean[i];
   }
   if (!(norm <= kMaxNormSquared)) mean.assign(vectors.dim, 0.0F);
-  return {metric, std::move(mean), static_cast<float>(std::sqrt(std::min(largest_square, double{kMaxNormSquared})))};
+  const auto largest_norm = static_cast<float>(std::sqrt(std::min(largest_square, double{kMaxNormSquared})));
+  const CodeSpace plain(metric, mean, largest_norm);
+  // An error e of a row changes its distance from a query q by 2 (x - q).e, little between neighbours, but its inner
+  // product by q.e: rotated, the query's large components meet an error in each row, where without a rotation rows that
+  // agree in these components agree in their errors too. Measured on such rows, links lost 0.1 to 0.2 of recall; on
+  // others nothing was gained.
+  if (metric == Metric::kInnerProduct) return plain;
+  const CodeSpace rotated(metric, std::move(mean), largest_norm, RotationKind::kHadamard);
+  return rotated.IsMuchBetterThan(plain, vectors, rows, use) ? rotated : plain;
 }
 
 void CodeSpace::Encode(const float* row, NodeCode* out) const {
-  EncodeQuery(row, out);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float* const components = ToCodeSpace(row);
+  if (components == nullptr) {
+    SetZero(out);
+    out->residual = kInfinity;
+    return;
+  }
+  EncodeComponents(components, out);
   double squares = 0;
-  for (std::size_t i = 0; i < mean_.size(); ++i) {
-    const double error = double{row[i]} - double{mean_[i]} - double{out->scale} * out->bytes()[i];
+  for (std::size_t i = 0; i < centre_.size(); ++i) {
+    const double error = double{components[i]} - double{centre_[i]} - double{out->scale} * out->bytes()[i];
     squares += error * error;
   }
-  out->residual = std::nextafter(static_cast<float>(std::sqrt(squares)), std::numeric_limits<float>::infinity());
+  out->residual = std::nextafter(static_cast<float>(std::sqrt(squares)), kInfinity);
 }
 
 void CodeSpace::EncodeQuery(const float* row, NodeCode* out) const {
+  const float* const components = ToCodeSpace(row);
+  if (components == nullptr) {
+    SetZero(out);
+  } else {
+    EncodeComponents(components, out);
+  }
+}
+
+const float* CodeSpace::ToCodeSpace(const float* row) const {
+  if (!rotation_) return row;
+  thread_local std::vector<float> scratch;
+  if (scratch.size() < code_bytes_) scratch.resize(code_bytes_);
+  float* const x = scratch.data();
+  // Magnitudes order as their bits do, and what is no number comes last.
+  std::int32_t largest = 0;
+  for (std::size_t i = 0; i < mean_.size(); ++i) {
+    x[i] = row[i] - mean_[i];
+    largest = std::max(largest, std::bit_cast<std::int32_t>(x[i]) & 0x7FFF'FFFF);
+  }
+  std::fill(x + mean_.size(), x + code_bytes_, 0.0F);
+  if (largest > std::bit_cast<std::int32_t>(kMaxRotated)) return nullptr;
+  rotation_->Apply(x);
+  return x;
+}
+
+void CodeSpace::SetZero(NodeCode* out) const {
+  std::memset(const_cast<std::int8_t*>(out->bytes()), 0, code_bytes_);
+  out->scale = 0;
+  out->sum = 0;
+  out->term = metric_ == Metric::kInnerProduct ? 0 : kMaxNormSquared;
+}
+
+void CodeSpace::EncodeComponents(const float* components, NodeCode* out) const {
   auto* code = const_cast<std::int8_t*>(out->bytes());
-  out->scale = kernels_.encode(row, mean_.data(), mean_.size(), code);
+  out->scale = kernels_.encode(components, centre_.data(), centre_.size(), code);
   std::int32_t sum = 0;
   for (std::size_t i = 0; i < code_bytes_; ++i) sum += code[i];
   out->sum = sum;
   const float norm = NormSquared(*out);
   if (!(norm <= kMaxNormSquared)) {  // or it is no number, in a row that is damaged
-    std::memset(code, 0, code_bytes_);
-    out->scale = 0;
-    out->sum = 0;
-    out->term = metric_ == Metric::kInnerProduct ? 0 : kMaxNormSquared;
+    SetZero(out);
     return;
   }
   if (metric_ != Metric::kInnerProduct) {
@@ -93,7 +180,7 @@ void CodeSpace::EncodeQuery(const float* row, NodeCode* out) const {
     return;
   }
   double product = 0;
-  for (std::size_t i = 0; i < mean_.size(); ++i) product += double{mean_[i]} * code[i];
+  for (std::size_t i = 0; i < rotated_mean_.size(); ++i) product += double{rotated_mean_[i]} * code[i];
   out->term = static_cast<float>(-double{out->scale} * product);
 }
 
@@ -105,7 +192,7 @@ float CodeSpace::NormSquared(const NodeCode& code) const {
 float CodeSpace::ExcessOf(const NodeCode& query, const NodeCode& row, float distance) const {
   // Variance of a component: each side's error is spread over all directions. A component of the query is wrong by up
   // to s / 2, s^2 / 12 on the average of squares.
-  const auto components = static_cast<float>(dim());
+  const auto components = static_cast<float>(centre_.size());
   const float row_error = row.residual * row.residual / components;
   const float query_error = query.scale * query.scale / 12;
   const float both = row_error + query_error;

@@ -1,9 +1,10 @@
 // int8 codes of rows: what a walk compares instead of the float32 rows, at a quarter of their bytes.
 //
 // A row loses the mean that all rows of a graph share, and is scaled by its own largest component to 127:
-// c = round((x - mean) / s). Distances between codes are those between the points mean + s c, exact but for float32
-// rounding: 0 between equal codes. They order as the metric's distances do (DistanceOf says which number they are).
-// Thread safety: immutable. Source: per-vector scales as in LVQ (Aguerrebere et al. 2023, arXiv 2304.04759).
+// c = round((x - mean) / s). Where a few components would be so much larger that the others got hardly a bit, x - mean
+// is rotated first. Distances between codes are those between the points mean + s c (turned back), exact but for
+// float32 rounding: 0 between equal codes. They order as the metric's distances do (DistanceOf says which number they
+// are). Thread safety: immutable. Source: per-vector scales as in LVQ (Aguerrebere et al. 2023, arXiv 2304.04759).
 #ifndef VDB_INDEX_CODE_SPACE_H_
 #define VDB_INDEX_CODE_SPACE_H_
 
@@ -12,9 +13,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "vdb/index/rotation.h"
 #include "vdb/index/vector_file.h"
 #include "vdb/simd/code_kernels.h"
 
@@ -33,16 +36,17 @@ struct NodeCode {
 class CodeSpace {
  public:
   // largest_norm: of the rows, about; see LargestNorm.
-  CodeSpace(Metric metric, std::vector<float> mean, float largest_norm);
+  CodeSpace(Metric metric, std::vector<float> mean, float largest_norm, RotationKind rotation = RotationKind::kNone);
 
-  // The mean of up to some thousand rows, evenly spaced among the first `rows`; use(slot) says which may be taken.
-  // The same on every machine.
+  // The mean of up to some thousand rows, evenly spaced among the first `rows`, and a rotation if their codes are much
+  // better for it, never for inner product; use(slot) says which may be taken. The same on every machine.
   static CodeSpace Measure(Metric metric, const VectorView& vectors, std::uint32_t rows,
                            const std::function<bool(std::uint32_t)>& use);
 
   std::size_t dim() const { return mean_.size(); }
   std::span<const float> mean() const { return mean_; }
   Metric metric() const { return metric_; }
+  RotationKind rotation() const { return rotation_ ? RotationKind::kHadamard : RotationKind::kNone; }
   // |x| of the longest of the rows that were measured: no inner product of a query q is much above |q| times that.
   float LargestNorm() const { return largest_norm_; }
   // What makes distances of a query of this norm not negative: 0 but for inner product.
@@ -53,7 +57,7 @@ class CodeSpace {
   std::size_t code_bytes() const { return code_bytes_; }
   std::size_t node_bytes() const { return sizeof(NodeCode) + code_bytes_; }
 
-  // out: node_bytes(), aligned as NodeCode.
+  // out: node_bytes(), aligned as NodeCode. Throws std::bad_alloc on a thread's first call.
   void Encode(const float* row, NodeCode* out) const;
   // Without the residual, which a walk does not need of its query.
   void EncodeQuery(const float* row, NodeCode* out) const;
@@ -68,6 +72,15 @@ class CodeSpace {
   float ExcessOf(const NodeCode& query, const NodeCode& row, float distance) const;
 
  private:
+  // Whether codes with this one's rotation have much smaller errors, relative to what is encoded, than `plain` ones.
+  bool IsMuchBetterThan(const CodeSpace& plain, const VectorView& vectors, std::uint32_t rows,
+                        const std::function<bool(std::uint32_t)>& use) const;
+  // What is encoded, with centre_ as its mean: the row, or row - mean rotated, in memory of the thread. Null if
+  // that is too long to be rotated.
+  const float* ToCodeSpace(const float* row) const;
+  void EncodeComponents(const float* components, NodeCode* out) const;
+  // The code of what has none.
+  void SetZero(NodeCode* out) const;
   // Of s c, without the mean.
   float NormSquared(const NodeCode& code) const;
 
@@ -76,6 +89,9 @@ class CodeSpace {
   const float largest_norm_;
   const std::size_t code_bytes_;
   const simd::CodeKernels& kernels_;
+  std::optional<Rotation> rotation_;
+  std::vector<float> centre_;        // the mean, or zeros where that is subtracted before the rotation
+  std::vector<float> rotated_mean_;  // or the mean, without a rotation
   float factor_ = 2;
   float metric_scale_ = 1;
   float metric_offset_ = 0;

@@ -56,7 +56,7 @@ struct Header {
   std::uint64_t commit_seq = 0;
   std::uint64_t checksums_checksum = 0;  // XXH3 of the section of checksums
   std::uint32_t section_count = 0;
-  std::uint32_t zero = 0;
+  std::uint32_t rotation = 0;  // RotationKind, of int8 codes
   std::array<Section, kMaxSections> sections{};
   std::array<char, 2744> rest{};
   std::uint64_t checksum = 0;  // XXH3 of the bytes before it
@@ -102,6 +102,11 @@ class LinkFileReader {
       return FailedPreconditionError(
           StrCat(file_.file_.path(), " has version ", header_.version, ", codes ", header_.code_kind,
                  "; this program reads version ", kVersion, ", codes 0 and 1"),
+          StatusReason::kNewerFormat);
+    }
+    if (header_.rotation > static_cast<std::uint32_t>(RotationKind::kHadamard)) {
+      return FailedPreconditionError(
+          StrCat(file_.file_.path(), " has codes with rotation ", header_.rotation, "; this program knows 0 and 1"),
           StatusReason::kNewerFormat);
     }
     if (header_.code_kind != static_cast<std::uint32_t>(stamp_.codes)) {
@@ -182,7 +187,8 @@ class LinkFileReader {
     if (!std::ranges::all_of(mean, [](float x) { return std::isfinite(x); })) return file_.Damaged("mean");
     const float largest_norm = mean.back();
     mean.pop_back();
-    graph->UseCodes(std::make_shared<const CodeSpace>(stamp_.metric, std::move(mean), largest_norm));
+    graph->UseCodes(std::make_shared<const CodeSpace>(stamp_.metric, std::move(mean), largest_norm,
+                                                      static_cast<RotationKind>(header_.rotation)));
     return OkStatus();
   }
 
@@ -323,6 +329,7 @@ LinkSnapshot CopyLinks(const Graph& graph) {
   if (graph.code_space() != nullptr) {
     copy.mean.assign(graph.code_space()->mean().begin(), graph.code_space()->mean().end());
     copy.mean.push_back(graph.code_space()->LargestNorm());
+    copy.rotation = graph.code_space()->rotation();
   }
   if (const RecallCurve* curve = graph.recall_curve(); curve != nullptr) {
     copy.curve.assign(curve->points().begin(), curve->points().end());
@@ -364,6 +371,7 @@ Status WriteLinkFile(const std::string& path, const LinkFileStamp& stamp, const 
   header.entry_slot = links.entry.slot;
   header.entry_level = links.entry.level;
   header.commit_seq = stamp.commit_seq;
+  header.rotation = static_cast<std::uint32_t>(links.rotation);
   std::vector<std::uint64_t> checksums;
   std::vector<std::pair<std::uint64_t, std::string_view>> contents;
   std::uint64_t offset = kAlignment;

@@ -38,10 +38,11 @@ struct LinkSnapshot {
   std::uint32_t linked = 0;
   bool has_entry = false;
   EntryPoint entry;
-  std::vector<std::uint32_t> level0;  // linked * Graph::stride() words
-  std::vector<std::uint32_t> upper;   // for slots of level > 0, ascending: level * m words each
-  std::vector<float> mean;            // of int8 codes, then their largest norm; empty for a graph without
-  std::vector<CurvePoint> curve;      // empty if it was not measured
+  std::vector<std::uint32_t> level0;            // linked * Graph::stride() words
+  std::vector<std::uint32_t> upper;             // for slots of level > 0, ascending: level * m words each
+  std::vector<float> mean;                      // of int8 codes, then their largest norm; empty for a graph without
+  RotationKind rotation = RotationKind::kNone;  // of int8 codes
+  std::vector<CurvePoint> curve;                // empty if it was not measured
 };
 
 // Call with linking stopped. Throws std::bad_alloc.
