@@ -306,7 +306,7 @@ TEST(Hadamard, EveryTableHasTheBitsOfTheScalarOne) {
     for (float& sign : signs) sign = random() % 2 == 0 ? 0.3F : -0.3F;
     std::vector<float> wanted = row;
     SupportedCodeKernels().front()->hadamard(signs.data(), n, wanted.data());
-    for (std::size_t i = 0; i < n; i += 1 + n / 1024) {
+    for (std::size_t i = 0; i < n; i += 1 + n / 256) {
       double sum = 0;
       for (std::size_t j = 0; j < n; ++j) {
         const double term = double{row[j]} * double{signs[j]};
