@@ -191,10 +191,12 @@ void RegisterDim(std::size_t dim) {
     }
   }
   for (const CodeKernels* kernels : SupportedCodeKernels()) {
-    const std::string name = kernels->name;
-    Register(benchmark::RegisterBenchmark(("code/" + name + at).c_str(), MeasureCode, kernels, dim));
-    Register(benchmark::RegisterBenchmark(("code/" + name + four_at).c_str(), MeasureFourCodes, kernels, dim));
-    Register(benchmark::RegisterBenchmark(("encode/" + name + at).c_str(), MeasureEncode, kernels, dim));
+    const auto name = [&](const char* what, const std::string& where) {
+      return std::string(what).append(kernels->name).append(where);
+    };
+    Register(benchmark::RegisterBenchmark(name("code/", at).c_str(), MeasureCode, kernels, dim));
+    Register(benchmark::RegisterBenchmark(name("code/", four_at).c_str(), MeasureFourCodes, kernels, dim));
+    Register(benchmark::RegisterBenchmark(name("encode/", at).c_str(), MeasureEncode, kernels, dim));
   }
   Register(benchmark::RegisterBenchmark(("l2/hnswlib" + at).c_str(), MeasureHnswlib<hnswlib::L2Space>, dim));
   Register(benchmark::RegisterBenchmark(("dot/hnswlib" + at).c_str(), MeasureHnswlib<hnswlib::InnerProductSpace>, dim));

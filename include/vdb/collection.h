@@ -136,7 +136,8 @@ class Collection {
   // Writes the derived files now, so that the next open has nothing to replay. Happens by itself as rows come in, when
   // the collection is quiet, and at Close.
   Status Publish();
-  // Waits until every record committed before the call is in the graph, where the collection is large enough for one.
+  // Waits until every record committed before the call is in the graph, where the collection is large enough for one,
+  // and recall has been measured on it (see SearchRequest::min_recall).
   Status WaitForIndex();
   // Reads the whole store of this collection and compares ids, records, vectors and deletes with each other and with
   // the index; DataLoss tells what is wrong. Never writes.

@@ -129,6 +129,7 @@ TEST_P(Int8Graph, IsWalkedOnCodesAsOnRows) {
   const auto truths = index->Truths(queries);
   constexpr std::array<std::size_t, 3> kEf = {32, 64, 128};
   std::vector<double> on_rows;
+  on_rows.reserve(std::size(kEf));
   for (const std::size_t ef : kEf) on_rows.push_back(index->Recall(queries, truths, ef));
   ASSERT_EQ(file->LoadLevel0(index->mutable_graph(), index->vectors().view()), OkStatus());
   for (std::size_t i = 0; i < kEf.size(); ++i) {

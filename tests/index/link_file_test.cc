@@ -137,7 +137,8 @@ TEST_P(LinkFileTest, NewerVersionsAreRefusedAndOptionalSectionsSkipped) {
 // Where a section of int8 codes lies: the fourth is the mean.
 std::uint64_t MeanOffset(const std::string& file) {
   std::uint64_t offset = 0;
-  std::memcpy(&offset, file.data() + 64 + 3 * 40 + 16, sizeof(offset));
+  constexpr std::size_t kOffsetOfFourth = 64 + std::size_t{3} * 40 + 16;
+  std::memcpy(&offset, file.data() + kOffsetOfFourth, sizeof(offset));
   return offset;
 }
 

@@ -34,6 +34,7 @@ namespace vdb {
 
 class DatabaseImpl;
 class GenerationBuilder;
+class ThreadPool;
 
 class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
  public:
@@ -167,8 +168,11 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   void ScheduleBackground(bool idle);
   void RunBackground(bool idle);
   // Links at most one batch of at least min_rows rows; returns whether it did.
-  bool LinkOneBatch(Generation* generation, std::uint32_t min_rows);
-  // Measures the graph's recall curve where there is none, or the graph has outgrown it; not if another thread does.
+  // pool: of threads as urgent as the caller is, who waits for them.
+  bool LinkOneBatch(Generation* generation, std::uint32_t min_rows, ThreadPool* pool);
+  // Whether the graph has no recall curve, or has outgrown the one it has.
+  bool CalibrationIsDue(const Generation& generation) const;
+  // Measures the curve if it is due; not if another thread does.
   void CalibrateIfDue();
   void Calibrate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(calibration_mutex_);
   bool WantsGraph(const Generation& generation) const;
@@ -221,6 +225,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
 
   // One linker at a time; held while links are copied. Taken before view_mutex_.
   Mutex link_mutex_;
+  // One measurement at a time. Taken before all others.
   Mutex calibration_mutex_;
   // One publisher at a time. Taken before link_mutex_.
   Mutex publish_mutex_;
@@ -228,6 +233,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::atomic<std::uint32_t> published_slots_{0};
   std::atomic<std::uint64_t> deaths_{0};            // since open
   std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
+  std::atomic<std::uint32_t> published_curve_{0};   // rows of the recall curve that is published; 0: none
 
   std::atomic<bool> background_queued_{false};
   std::atomic<std::uint64_t> commits_{0};

@@ -6,6 +6,7 @@
 
 #include "vdb/db/collection_impl.h"
 #include "vdb/db/database_impl.h"
+#include "vdb/index/calibration.h"
 #include "vdb/index/graph_builder.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
@@ -37,7 +38,7 @@ bool CollectionImpl::WantsGraph(const Generation& generation) const {
   return with_vector * VectorFile::StrideFor(dim()) * sizeof(float) >= kMinGraphBytes;
 }
 
-bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows) {
+bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows, ThreadPool* pool) {
   MutexLock lock(&link_mutex_);
   if (PinView()->generation.get() != generation) return false;  // replaced meanwhile
   if (!WantsGraph(*generation)) return false;
@@ -53,7 +54,7 @@ bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows
                              .ef_construction = fixed_options_.ef_construction,
                              .deaths = &generation->deaths,
                              .has_row = generation->HasRow(),
-                             .pool = &database_.background_pool()};
+                             .pool = pool};
   LinkBatch(generation->graph.get(), context, std::min(committed, linked + kMaxBatchRows));
   MutexLock counters(&counters_mutex_);
   ++counters_.linked_batches;
@@ -70,7 +71,7 @@ void CollectionImpl::AfterCommit() {
   if (tail >= kMaxBatchRows) ScheduleBackground(false);
   if (tail > kTailBoundRows && generation->graph->linked() > 0) {
     SyncPoints::Reached("index.writer_helps");
-    LinkOneBatch(generation, kMaxBatchRows);
+    LinkOneBatch(generation, kMaxBatchRows, &database_.pool());
   }
 }
 
@@ -88,7 +89,7 @@ void CollectionImpl::RunBackground(bool idle) {
     for (bool more = true; more;) {
       const DatabaseImpl::Operation operation(&database_);  // one batch at a time, so that Close need not wait for long
       if (!operation.status().ok() || dropped()) return;
-      more = LinkOneBatch(PinView()->generation.get(), idle ? 1 : kMaxBatchRows);
+      more = LinkOneBatch(PinView()->generation.get(), idle ? 1 : kMaxBatchRows, &database_.background_pool());
     }
     const DatabaseImpl::Operation operation(&database_);
     if (!operation.status().ok() || dropped()) return;
@@ -101,24 +102,29 @@ void CollectionImpl::RunBackground(bool idle) {
   }
 }
 
+bool CollectionImpl::CalibrationIsDue(const Generation& generation) const {
+  const Graph& graph = *generation.graph;
+  const RecallCurve* curve = graph.recall_curve();
+  const std::uint64_t measured = curve == nullptr ? kMinCalibrationRows / 2 : curve->rows();
+  return graph.MappedLevel0() == nullptr && graph.linked() >= kGrowthToCalibrate * measured;
+}
+
 void CollectionImpl::CalibrateIfDue() {
   if (!calibration_mutex_.TryLock()) return;  // a thread that waited would not link meanwhile
   try {
     Calibrate();
   } catch (const std::bad_alloc&) {
-    // The next one who comes tries again.
+    // The next tick tries again.
   }
   calibration_mutex_.Unlock();
 }
 
 void CollectionImpl::Calibrate() {
-  const std::shared_ptr<const View> view = PinView();
-  const Generation& generation = *view->generation;
-  const Graph& graph = *generation.graph;
-  const RecallCurve* curve = graph.recall_curve();
-  const std::uint64_t measured = curve == nullptr ? 0 : curve->rows();
-  if (graph.MappedLevel0() != nullptr || graph.linked() < kGrowthToCalibrate * measured) return;
-  MeasureRecall(generation, fixed_options_.metric, generation.LoadClock(), [this] { return !CheckUsable().ok(); });
+  // The generation alone: a View would hold up the purge of what dies meanwhile.
+  const std::shared_ptr<Generation> generation = PinView()->generation;
+  if (!CalibrationIsDue(*generation)) return;
+  const auto is_over = [&] { return !CheckUsable().ok() || PinView()->generation->graph != generation->graph; };
+  MeasureRecall(*generation, fixed_options_.metric, generation->LoadClock(), is_over);
 }
 
 void CollectionImpl::Tick() {
@@ -130,7 +136,8 @@ void CollectionImpl::Tick() {
     const Generation& generation = *view->generation;
     const std::uint32_t tail = generation.LoadClock().committed - generation.graph->linked();
     const bool link = WantsGraph(generation) && tail > 0 && quiet_ticks_ >= kQuietTicksToLink;
-    if (link || EpochsAreDue(generation) || PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) {
+    if (link || EpochsAreDue(generation) || (quiet_ticks_ >= kQuietTicksToLink && CalibrationIsDue(generation)) ||
+        PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) {
       ScheduleBackground(link);
     }
   }
@@ -147,7 +154,7 @@ Status CollectionImpl::WaitForIndex() {
   while (view->generation->key.generation == key.generation && WantsGraph(*view->generation) &&
          view->generation->graph->linked() < committed) {
     VDB_RETURN_IF_ERROR(CheckUsable());
-    LinkOneBatch(view->generation.get(), 1);  // helping is waiting
+    LinkOneBatch(view->generation.get(), 1, &database_.pool());  // helping is waiting
     view = PinView();
   }
   MutexLock calibrating(&calibration_mutex_);

@@ -132,7 +132,8 @@ Status CollectionImpl::Load() {
     generation->PublishClock({.committed = counters.slots, .epoch = Generation::FirstEpoch()}, database_.commit_seq());
     SwapView(generation);
     if (generation->verifying.load(std::memory_order_relaxed)) {
-      database_.background_pool().Post(
+      // Not in the background: until it is done walks are on float32 rows, and no answer is called exact.
+      database_.pool().Post(
           [self = shared_from_this(), generation, rows = replay_from] { self->VerifyPublished(generation, rows); });
     }
     if (WantsGraph(*generation)) ScheduleBackground(true);

@@ -35,7 +35,10 @@ bool CollectionImpl::PublishIsDue(const Generation& generation, bool idle) const
               deaths_.load(std::memory_order_relaxed) - published_deaths_.load(std::memory_order_relaxed));
   // After failures less and less often: the disk may be full for long.
   const std::uint64_t patience = std::uint64_t{1} << std::min(10U, publish_failures_.load(std::memory_order_relaxed));
-  if (idle) return changes > kPublishMinQuietChanges * patience;
+  // Without its curve the next open would measure again.
+  const RecallCurve* curve = generation.graph->recall_curve();
+  const bool has_new_curve = curve != nullptr && curve->rows() != published_curve_.load(std::memory_order_relaxed);
+  if (idle) return (has_new_curve && patience == 1) || changes > kPublishMinQuietChanges * patience;
   const std::uint64_t live = generation.live.load(std::memory_order_relaxed);
   return changes > std::max(kPublishMinChanges, live / 10) * patience;
 }
@@ -100,7 +103,8 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   storage::PublishedFiles files;
   files.slots = clock.committed;
   files.commit_seq = stamped.commit_seq;
-  files.links = StrCat("links-", stamped.commit_seq, "-", links.linked);
+  const std::uint32_t curve_rows = links.curve.empty() ? 0 : links.curve.front().rows;
+  files.links = StrCat("links-", stamped.commit_seq, "-", links.linked, "-", curve_rows);
   files.columns = StrCat("columns-", stamped.commit_seq);
   const bool same_links = files.links == published_.links;
   const bool same_columns = files.columns == published_.columns;
@@ -143,6 +147,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   SyncPoints::Reached("publish.after_catalog");
   const storage::PublishedFiles old = std::exchange(published_, std::move(files));
   published_slots_.store(clock.committed, std::memory_order_relaxed);
+  published_curve_.store(curve_rows, std::memory_order_relaxed);
   published_deaths_.store(deaths, std::memory_order_relaxed);
   if (!old.links.empty() && !same_links) static_cast<void>(RemoveTree(StrCat(generation->directory, "/", old.links)));
   if (!old.columns.empty() && !same_columns) {
@@ -186,6 +191,8 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
     generation->verifying.store(true, std::memory_order_release);
   }
   generation->graph = std::move(links.graph);
+  const RecallCurve* curve = generation->graph->recall_curve();
+  published_curve_.store(curve == nullptr ? 0 : curve->rows(), std::memory_order_relaxed);
   generation->deaths.Reserve(files.slots);
   for (std::uint64_t word = 0; word < links.dead.size(); ++word) {
     for (std::uint64_t dead = links.dead[word]; dead != 0; dead &= dead - 1) {

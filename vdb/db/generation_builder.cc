@@ -3,6 +3,7 @@
 #include <vdb/limits.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -151,8 +152,12 @@ Status GenerationBuilder::Link(const BulkProgress& progress) {
     Report(progress, BulkPhase::kLinking, generation.graph->linked(), generation.next_slot);
   }
   // The generation is not visible yet: its clock shows nothing, so it is told what there is.
-  MeasureRecall(generation, field.metric, {.committed = generation.next_slot, .epoch = 1},
-                [&] { return !database_->CheckUsable().ok(); });
+  try {
+    MeasureRecall(generation, field.metric, {.committed = generation.next_slot, .epoch = 1},
+                  [&] { return !database_->CheckUsable().ok(); });
+  } catch (const std::bad_alloc&) {
+    // It is measured once the collection is open.
+  }
   return database_->CheckUsable();
 }
 

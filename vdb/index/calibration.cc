@@ -18,21 +18,26 @@ constexpr std::uint32_t kQueries = 256;  // of each sample
 // it may be unlike the others, therefore a sample of all may not miss more than twice as many.
 constexpr std::uint32_t kRecentShare = 10;
 constexpr float kHoleFactor = 2;
-constexpr std::uint32_t kMinRows = 1'000;
 constexpr std::array<std::uint32_t, 3> kMeasuredK = {1, 10, 100};
 // Of squared distances. Between 1.02 and 1.3 lies all that is asked for on real data.
 constexpr std::array<float, 18> kFactors = {1.0F,  1.01F,  1.02F, 1.03F,  1.045F, 1.06F, 1.08F, 1.1F, 1.125F,
                                             1.15F, 1.175F, 1.2F,  1.225F, 1.25F,  1.3F,  1.4F,  1.6F, 2.0F};
+// Of 1 - dot, where that is near 0: two rows that are the same.
+constexpr float kRounding = 2e-7F;
 // Rows that are compared with all queries before the next ones are: they stay in the cache.
 constexpr std::uint32_t kTileRows = 128;
 
 class Calibration {
  public:
   Calibration(const CalibrationInput& input, const std::function<bool()>& stop)
-      : input_(input), stop_(stop), linked_(std::min(input.graph.linked(), input.vectors.rows)) {}
+      : input_(input), stop_(stop), linked_(std::min(input.graph.linked(), input.vectors.rows)), clock_(input.clock) {
+    clock_.committed = std::min(clock_.committed, linked_);  // rows that are linked meanwhile are no hits
+  }
 
   std::optional<RecallCurve> Run() {
-    if (linked_ < kMinRows) return std::nullopt;
+    if (linked_ < kMinCalibrationRows) return std::nullopt;
+    // Without codes nothing is known that distances of inner products could be counted from.
+    if (input_.distance.metric() == Metric::kInnerProduct && input_.graph.code_space() == nullptr) return std::nullopt;
     ChooseQueries(0);
     all_ = queries_.size();
     ChooseQueries(linked_ - linked_ / kRecentShare);
@@ -50,7 +55,7 @@ class Calibration {
 
  private:
   bool IsUsable(std::uint32_t slot) const {
-    return input_.deaths.IsVisible(slot, input_.clock) && (input_.has_row == nullptr || input_.has_row(slot));
+    return input_.deaths.IsVisible(slot, clock_) && (input_.has_row == nullptr || input_.has_row(slot));
   }
 
   // Evenly spaced from `begin` on; the entry point cannot be hidden.
@@ -71,7 +76,7 @@ class Calibration {
     std::vector<NearestList> nearest(queries_.size(), NearestList(kMeasuredK.back()));
     std::vector<std::uint32_t> rows;
     for (std::uint32_t begin = 0; begin < linked_; begin += std::min(kTileRows, linked_ - begin)) {
-      if (begin % (64 * kTileRows) == 0 && stop_()) return false;
+      if (stop_()) return false;
       rows.clear();
       for (std::uint32_t slot = begin; slot < std::min(linked_, begin + kTileRows); ++slot) {
         if (IsUsable(slot)) rows.push_back(slot);
@@ -116,11 +121,10 @@ class Calibration {
     for (std::size_t q = begin; q < end; ++q) {
       GraphSearchOptions options{.k = k, .ef = AdaptivePool(k), .stop_factor = factor};
       options.hidden = queries_[q];
-      const GraphSearchResult result =
-          SearchGraph(input_.graph, input_.vectors, input_.distance, input_.vectors.row(queries_[q]), options,
-                      input_.deaths, input_.clock);
+      const GraphSearchResult result = SearchGraph(input_.graph, input_.vectors, input_.distance,
+                                                   input_.vectors.row(queries_[q]), options, input_.deaths, clock_);
       // Kernels for one row and for four round differently.
-      const float farthest = truth_[q][which] + 1e-5F * std::abs(truth_[q][which]);
+      const float farthest = truth_[q][which] + 1e-5F * std::abs(truth_[q][which]) + kRounding;
       for (const ScoredSlot& hit : result.hits) found += hit.distance <= farthest ? 1 : 0;
     }
     return static_cast<float>(found) / static_cast<float>(k * (end - begin));
@@ -129,6 +133,7 @@ class Calibration {
   const CalibrationInput& input_;
   const std::function<bool()>& stop_;
   const std::uint32_t linked_;
+  Clock clock_;
   std::vector<std::uint32_t> queries_;
   std::size_t all_ = 0;  // of queries_, from all rows; the rest are from the last ones
   std::vector<std::array<float, kMeasuredK.size()>> truth_;

@@ -27,6 +27,9 @@ struct CalibrationInput {
   std::function<bool(std::uint32_t)> has_row = nullptr;  // null: all
 };
 
+// Fewer linked rows are not measured.
+inline constexpr std::uint32_t kMinCalibrationRows = 1'000;
+
 // Nothing if stop() said so meanwhile, or there are too few rows. Cost: a scan of all rows for some hundred queries at
 // once, and some thousand walks. Throws std::bad_alloc.
 std::optional<RecallCurve> Calibrate(const CalibrationInput& input, const std::function<bool()>& stop);

@@ -28,6 +28,20 @@ constexpr std::uint32_t kComparedRows = 1'000;
 // embeddings 1.0 times.
 constexpr double kRotateFrom = 2;
 
+// About `count` evenly spaced slots below rows; of each stretch the first that may be taken.
+std::vector<std::uint32_t> SampleSlots(std::uint32_t rows, std::uint32_t count,
+                                       const std::function<bool(std::uint32_t)>& use) {
+  std::vector<std::uint32_t> slots;
+  const std::uint64_t step = std::max(1U, rows / count);
+  for (std::uint64_t begin = 0; begin < rows; begin += step) {
+    const std::uint64_t end = std::min<std::uint64_t>(rows, begin + step);
+    std::uint64_t slot = begin;
+    while (slot < end && !use(static_cast<std::uint32_t>(slot))) ++slot;
+    if (slot < end) slots.push_back(static_cast<std::uint32_t>(slot));
+  }
+  return slots;
+}
+
 }  // namespace
 
 CodeSpace::CodeSpace(Metric metric, std::vector<float> mean, float largest_norm, RotationKind rotation)
@@ -61,10 +75,8 @@ bool CodeSpace::IsMuchBetterThan(const CodeSpace& plain, const VectorView& vecto
   NodeCode* const code = memory.data();
   double plain_errors = 0;
   double rotated_errors = 0;
-  const std::uint32_t step = std::max(1U, rows / kComparedRows);
-  for (std::uint64_t slot = 0; slot < rows; slot += step) {
-    if (!use(static_cast<std::uint32_t>(slot))) continue;
-    const float* row = vectors.row(static_cast<std::uint32_t>(slot));
+  for (const std::uint32_t slot : SampleSlots(rows, kComparedRows, use)) {
+    const float* row = vectors.row(slot);
     double square = 0;
     for (std::size_t i = 0; i < mean_.size(); ++i) {
       const double difference = double{row[i]} - double{mean_[i]};
@@ -82,24 +94,21 @@ bool CodeSpace::IsMuchBetterThan(const CodeSpace& plain, const VectorView& vecto
 CodeSpace CodeSpace::Measure(Metric metric, const VectorView& vectors, std::uint32_t rows,
                              const std::function<bool(std::uint32_t)>& use) {
   std::vector<double> sums(vectors.dim);
-  std::uint32_t count = 0;
   double largest_square = 0;
-  const std::uint32_t step = std::max(1U, rows / kMeanRows);
-  for (std::uint64_t slot = 0; slot < rows; slot += step) {
-    if (!use(static_cast<std::uint32_t>(slot))) continue;
-    const float* row = vectors.row(static_cast<std::uint32_t>(slot));
+  const std::vector<std::uint32_t> slots = SampleSlots(rows, kMeanRows, use);
+  for (const std::uint32_t slot : slots) {
+    const float* row = vectors.row(slot);
     double square = 0;
     for (std::size_t i = 0; i < vectors.dim; ++i) {
       sums[i] += double{row[i]};
       square += double{row[i]} * row[i];
     }
     largest_square = std::max(largest_square, square);
-    ++count;
   }
   std::vector<float> mean(vectors.dim);
   double norm = 0;
-  for (std::size_t i = 0; i < vectors.dim && count > 0; ++i) {
-    mean[i] = static_cast<float>(sums[i] / count);
+  for (std::size_t i = 0; i < vectors.dim && !slots.empty(); ++i) {
+    mean[i] = static_cast<float>(sums[i] / static_cast<double>(slots.size()));
     norm += double{mean[i]} * mean[i];
   }
   if (!(norm <= kMaxNormSquared)) mean.assign(vectors.dim, 0.0F);

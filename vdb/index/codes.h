@@ -57,11 +57,10 @@ class Int8Codes {
         bytes_(space_.code_bytes()) {}
 
   void Prefetch(std::uint32_t slot) const {
-    const auto begin = reinterpret_cast<std::uintptr_t>(&graph_.Code(slot));
-    const std::uintptr_t end = begin + space_.node_bytes();
-    for (std::uintptr_t line = begin / 64 * 64; line < end; line += 64) {
-      __builtin_prefetch(reinterpret_cast<const void*>(line));
-    }
+    const auto* code = reinterpret_cast<const char*>(&graph_.Code(slot));
+    const char* const end = code + space_.node_bytes();
+    // From line to line, of which the code may begin in the middle of one.
+    for (code -= reinterpret_cast<std::uintptr_t>(code) % 64; code < end; code += 64) __builtin_prefetch(code);
   }
 
   float One(std::uint32_t slot) const {

@@ -83,7 +83,8 @@ GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, con
     const Float32Codes codes(vectors, distance, query);
     Walk<Float32Codes> walk(graph, codes, linked, &scratch.visited);
     StopRule metric_stop = stop;
-    if (stop.base != 0) metric_stop.base += space->DistanceOf(0);  // the codes' distances are that much larger
+    if (distance.metric() == Metric::kInnerProduct && space != nullptr)
+      metric_stop.base += space->DistanceOf(0);  // the codes' distances are that much larger
     result = RunWalk(&walk, entry, options, metric_stop, visible);
     if (result.hits.size() > options.k) result.hits.resize(options.k);
   } else {

@@ -197,7 +197,10 @@ class LinkFileReader {
     const auto found = std::ranges::find(Sections(), kCurve, &Section::kind);
     if (found == Sections().end()) return OkStatus();
     std::vector<CurvePoint> points;
-    VDB_RETURN_IF_ERROR(ReadVerified(kCurve, found->size / sizeof(CurvePoint), &points));
+    // Damage here costs another measurement, not the graph.
+    if (!ReadVerified(kCurve, found->size / sizeof(CurvePoint), &points).ok() || !IsRecallCurve(points)) {
+      return OkStatus();
+    }
     graph->SetRecallCurve(std::make_unique<const RecallCurve>(std::move(points)));
     return OkStatus();
   }

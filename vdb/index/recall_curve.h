@@ -21,6 +21,9 @@ struct CurvePoint {
   float recall = 0;
 };
 
+// Whether points are what a RecallCurve takes.
+bool IsRecallCurve(std::span<const CurvePoint> points);
+
 class RecallCurve {
  public:
   // points: by k, then by factor, both ascending.
@@ -29,6 +32,8 @@ class RecallCurve {
   std::span<const CurvePoint> points() const { return points_; }
   // Rows that the graph had when it was measured.
   std::uint32_t rows() const { return points_.empty() ? 0 : points_.front().rows; }
+
+  std::size_t largest_k() const { return points_.empty() ? 0 : points_.back().k; }
 
   // The smallest factor whose recall is at least min_recall, between measured k by their logarithms; nothing if no
   // measured one reached it.

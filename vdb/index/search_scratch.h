@@ -133,7 +133,7 @@ class SortedPool {
       at = 0;
       for (std::size_t left = limits_.stop.rank; (left -= flags_[at] & kAcceptable) > 0;) ++at;
     }
-    const float nearest = FromOrderedKey(keys_[at]).distance + limits_.stop.base;
+    const float nearest = std::max(0.0F, FromOrderedKey(keys_[at]).distance + limits_.stop.base);
     stop_ = limits_.stop.factor * nearest - limits_.stop.base;
     if (accepted_ < limits_.keep) return;
     while ((accepted_ > limits_.keep || (flags_[size_ - 1] & kAcceptable) == 0) && Farthest() > stop_) Drop();
@@ -255,7 +255,7 @@ class HeapPool {
       nearest_.pop_back();
     }
     if (nearest_.size() < limits_.stop.rank) return;
-    const float farthest = FromOrderedKey(nearest_.front()).distance + limits_.stop.base;
+    const float farthest = std::max(0.0F, FromOrderedKey(nearest_.front()).distance + limits_.stop.base);
     stop_ = limits_.stop.factor * farthest - limits_.stop.base;
   }
 

@@ -1,6 +1,8 @@
 #include "vdb/query/executor.h"
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 #include "vdb/index/flat_search.h"
 #include "vdb/index/graph_search.h"
@@ -43,33 +45,49 @@ void Scan(const SearchTarget& target, const SearchParameters& parameters, const 
   result->complete = true;
 }
 
+// How a walk ends.
+struct Aim {
+  std::size_t ef = 0;
+  float stop_factor = 0;
+  float expected_recall = 0;
+  std::string_view why_not_measured = {};
+};
+
 // From a recall target to a stop factor; without a measurement to a pool that is larger than most targets need.
-void AimAt(float min_recall, const Graph& graph, GraphSearchOptions* options, ExecutedSearch* result) {
-  options->ef = AdaptivePool(options->k);
-  const RecallCurve* curve = graph.recall_curve();
+Aim AimAt(const SearchTarget& target, const SearchParameters& parameters) {
+  if (parameters.min_recall == 0) return {.ef = parameters.ef};
+  Aim aim{.ef = AdaptivePool(parameters.k)};
+  const RecallCurve* curve = target.graph->recall_curve();
   if (curve == nullptr) {
-    result->plan.why += StrCat("; recall has not been measured yet: ef ", options->ef);
-    return;
+    aim.why_not_measured = "recall has not been measured here";
+    return aim;
   }
-  const std::optional<float> factor = curve->FactorFor(options->k, min_recall);
+  const std::optional<float> factor = curve->FactorFor(parameters.k, parameters.min_recall);
   if (!factor) {
-    result->plan.why += StrCat("; no walk that was measured had the recall asked for: ef ", options->ef);
-    return;
+    aim.why_not_measured = "no walk that was measured had the recall asked for";
+    return aim;
   }
-  options->stop_factor = result->stop_factor = *factor;
-  result->expected_recall = min_recall;
+  aim.stop_factor = *factor;
+  if (parameters.matches != nullptr) {
+    aim.why_not_measured = "recall was measured without a filter";
+  } else if (parameters.k > curve->largest_k() || target.graph->linked() / 2 >= curve->rows()) {
+    aim.why_not_measured = "recall was measured for fewer hits or rows";
+  } else {
+    aim.expected_recall = parameters.min_recall;
+  }
+  return aim;
 }
 
 // P1: the graph, and the tail exactly. Returns false if it found too few or spent too much: then P0 answers.
-bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const DistanceFunction& distance,
-           ExecutedSearch* result) {
+bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const Aim& aim, ExecutedSearch* result) {
+  const DistanceFunction distance(target.metric, target.vectors.dim);
   GraphSearchOptions options;
   options.k = parameters.k;
-  options.ef = parameters.ef;
+  options.ef = aim.ef;
+  options.stop_factor = aim.stop_factor;
   options.max_distances = result->plan.max_walk_distances;
   options.matches = SlotsOf(parameters.matches);
   options.deadline = parameters.deadline;
-  if (parameters.min_recall > 0) AimAt(parameters.min_recall, *target.graph, &options, result);
   const GraphSearchResult walked =
       SearchGraph(*target.graph, target.vectors, distance, parameters.query, options, *target.deaths, target.clock);
   result->distances += walked.distances;
@@ -101,15 +119,22 @@ ExecutedSearch ExecuteSearch(const SearchTarget& target, const SearchParameters&
   estimate.tail_matches = estimate.matches * estimate.tail_rows / std::max(1U, target.clock.committed);
   result.tail_rows = estimate.tail_rows;
   const CodeKind codes = target.graph->code_space() != nullptr ? CodeKind::kInt8 : CodeKind::kFloat32;
+  const Aim aim = AimAt(target, parameters);
+  // A walk that a factor ends expands about as much as one with the usual ef.
+  const std::size_t planned_ef = aim.stop_factor > 0 ? parameters.ef : aim.ef;
   result.plan = ChoosePlan(estimate, DefaultCosts(target.vectors.dim, codes),
-                           {.k = parameters.k, .ef = parameters.ef, .exact = parameters.exact});
-  const DistanceFunction distance(target.metric, target.vectors.dim);
-  const bool swept = result.plan.kind == PlanKind::kSweep && Sweep(target, parameters, distance, &result);
+                           {.k = parameters.k, .ef = planned_ef, .exact = parameters.exact});
+  const bool swept = result.plan.kind == PlanKind::kSweep && Sweep(target, parameters, aim, &result);
+  if (swept) {
+    result.stop_factor = aim.stop_factor;
+    result.expected_recall = aim.expected_recall;
+    if (!aim.why_not_measured.empty()) result.plan.why += StrCat("; ", aim.why_not_measured);
+  }
   if (!swept && !result.timed_out) {
     result.fell_back = result.plan.kind != PlanKind::kExact;
     if (result.fell_back) result.plan.why += "; it found too few or cost too much, so every matching record was scored";
     result.plan.kind = PlanKind::kExact;
-    Scan(target, parameters, distance, &result);
+    Scan(target, parameters, DistanceFunction(target.metric, target.vectors.dim), &result);
   }
   for (ScoredSlot& hit : result.hits) hit.distance = ReportedDistance(target.metric, hit.distance);
   return result;
