@@ -27,6 +27,14 @@ std::uint64_t Changes(std::uint32_t slots, std::uint32_t published, std::uint64_
   return slots - published + deaths;
 }
 
+// Bit i of word w is slot 64 w + i: not visible to the clock.
+std::vector<std::uint64_t> DeadSlotsAt(const Deaths& deaths, Clock clock) {
+  std::vector<std::uint64_t> dead((std::uint64_t{clock.committed} + 63) / 64);
+  for (std::uint64_t word = 0; word < dead.size(); ++word) dead[word] = ~deaths.VisibleWord(word, clock);
+  if (clock.committed % 64 != 0) dead.back() &= (std::uint64_t{1} << (clock.committed % 64)) - 1;
+  return dead;
+}
+
 }  // namespace
 
 bool CollectionImpl::PublishIsDue(const Generation& generation, bool idle) const {
@@ -109,9 +117,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   const bool same_links = files.links == published_.links;
   const bool same_columns = files.columns == published_.columns;
   if (same_links && same_columns) return OkStatus();
-  std::vector<std::uint64_t> dead((std::uint64_t{clock.committed} + 63) / 64);
-  for (std::uint64_t word = 0; word < dead.size(); ++word) dead[word] = ~generation->deaths.VisibleWord(word, clock);
-  if (clock.committed % 64 != 0) dead.back() &= (std::uint64_t{1} << (clock.committed % 64)) - 1;
+  const std::vector<std::uint64_t> dead = DeadSlotsAt(generation->deaths, clock);
   const LinkFileStamp stamp = StampOf(files);
   const std::string links_path = StrCat(generation->directory, "/", files.links);
   const std::string columns_path = StrCat(generation->directory, "/", files.columns);
