@@ -22,6 +22,12 @@ std::string Line(std::string_view label, std::string_view value) {
   return StrCat(line, " ", value, "\n");
 }
 
+std::string Decimal(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.3f", value);
+  return text;
+}
+
 }  // namespace
 
 std::string Explanation::ToText() const {
@@ -36,8 +42,9 @@ std::string Explanation::ToText() const {
   text += Line("actual", StrCat(Micros(d.search_us), "; ", d.distances, " distances, ", d.visited, " nodes expanded",
                                 d.fell_back ? "; the walk was given up for a scan" : ""));
   if (d.stop_factor > 0) {
-    text += Line("recall", StrCat(std::to_string(d.expected_recall), " expected; walked to ",
-                                  std::to_string(d.stop_factor), " times the k-th nearest distance"));
+    const std::string expected = d.expected_recall > 0 ? Decimal(d.expected_recall) : "not measured for this";
+    text += Line("recall", StrCat("expected ", expected, "; walked to ", Decimal(d.stop_factor),
+                                  " times the k-th nearest distance"));
   }
   text += Line("filtering", StrCat(Micros(d.filter_us), "; ", d.rechecked, " payloads read"));
   text += Line("total", StrCat(Micros(d.total_us), ", ", hits, " hits"));
