@@ -178,7 +178,7 @@ TEST_P(Codes, TheResidualBoundsTheDistanceFromRowToPoint) {
   const CodeSpace space = MakeSpace(view);
   const Points point_of(space);
   const bool is_rotated = GetParam().rotation != RotationKind::kNone;
-  const double components = is_rotated ? space.code_bytes() : view.dim;
+  const auto components = static_cast<double>(is_rotated ? space.code_bytes() : view.dim);
   for (std::uint32_t i = 0; i < kRows; i += is_rotated ? 7 : 1) {
     const auto code = Encoded(space, view.row(i));
     std::vector<float> row(view.row(i), view.row(i) + view.dim);

@@ -113,14 +113,15 @@ CodeSpace CodeSpace::Measure(Metric metric, const VectorView& vectors, std::uint
   }
   if (!(norm <= kMaxNormSquared)) mean.assign(vectors.dim, 0.0F);
   const auto largest_norm = static_cast<float>(std::sqrt(std::min(largest_square, double{kMaxNormSquared})));
-  const CodeSpace plain(metric, mean, largest_norm);
+  CodeSpace plain(metric, mean, largest_norm);
   // An error e of a row changes its distance from a query q by 2 (x - q).e, little between neighbours, but its inner
   // product by q.e: rotated, the query's large components meet an error in each row, where without a rotation rows that
   // agree in these components agree in their errors too. Measured on such rows, links lost 0.1 to 0.2 of recall; on
   // others nothing was gained.
   if (metric == Metric::kInnerProduct) return plain;
-  const CodeSpace rotated(metric, std::move(mean), largest_norm, RotationKind::kHadamard);
-  return rotated.IsMuchBetterThan(plain, vectors, rows, use) ? rotated : plain;
+  CodeSpace rotated(metric, std::move(mean), largest_norm, RotationKind::kHadamard);
+  if (rotated.IsMuchBetterThan(plain, vectors, rows, use)) return rotated;
+  return plain;
 }
 
 void CodeSpace::Encode(const float* row, NodeCode* out) const {
