@@ -174,7 +174,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   bool CalibrationIsDue(const Generation& generation) const;
   // Measures the curve if it is due; not if another thread does.
   void CalibrateIfDue();
-  void Calibrate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(calibration_mutex_);
+  void Calibrate(const std::function<bool()>& stop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(calibration_mutex_);
   bool WantsGraph(const Generation& generation) const;
   bool PublishIsDue(const Generation& generation, bool idle) const;
   Status PublishGeneration(Generation* generation);
@@ -236,6 +236,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::atomic<std::uint32_t> published_curve_{0};   // rows of the recall curve that is published; 0: none
 
   std::atomic<bool> background_queued_{false};
+  std::atomic<bool> calibrating_{false};  // in the background
   std::atomic<std::uint64_t> commits_{0};
   std::uint64_t commits_at_last_tick_ = 0;  // clock thread only
   std::uint32_t quiet_ticks_ = 0;           // clock thread only

@@ -93,10 +93,10 @@ void CollectionImpl::RunBackground(bool idle) {
     }
     const DatabaseImpl::Operation operation(&database_);
     if (!operation.status().ok() || dropped()) return;
-    CalibrateIfDue();
     PublishIfDue(idle);
     Purge();
     if (EpochsAreDue(*PinView()->generation)) static_cast<void>(RenewEpochs());  // else the next tick tries again
+    if (idle) CalibrateIfDue();
   } catch (const std::bad_alloc&) {
     // What was not linked stays in the tail, where it is scanned; the next tick tries again.
   }
@@ -104,6 +104,8 @@ void CollectionImpl::RunBackground(bool idle) {
 
 bool CollectionImpl::CalibrationIsDue(const Generation& generation) const {
   const Graph& graph = *generation.graph;
+  // Measured without codes, distances of inner products have nothing to be counted from: see Calibrate.
+  if (fixed_options_.metric == Metric::kInnerProduct && graph.code_space() == nullptr) return false;
   const RecallCurve* curve = graph.recall_curve();
   const std::uint64_t measured = curve == nullptr ? kMinCalibrationRows / 2 : curve->rows();
   return graph.MappedLevel0() == nullptr && graph.linked() >= kGrowthToCalibrate * measured;
@@ -111,19 +113,24 @@ bool CollectionImpl::CalibrationIsDue(const Generation& generation) const {
 
 void CollectionImpl::CalibrateIfDue() {
   if (!calibration_mutex_.TryLock()) return;  // a thread that waited would not link meanwhile
+  calibrating_.store(true, std::memory_order_release);
   try {
-    Calibrate();
+    // What is to be linked, published or purged comes first; the next tick that is quiet begins anew.
+    Calibrate([this] { return background_queued_.load(std::memory_order_acquire); });
   } catch (const std::bad_alloc&) {
     // The next tick tries again.
   }
+  calibrating_.store(false, std::memory_order_release);
   calibration_mutex_.Unlock();
 }
 
-void CollectionImpl::Calibrate() {
+void CollectionImpl::Calibrate(const std::function<bool()>& stop) {
   // The generation alone: a View would hold up the purge of what dies meanwhile.
   const std::shared_ptr<Generation> generation = PinView()->generation;
   if (!CalibrationIsDue(*generation)) return;
-  const auto is_over = [&] { return !CheckUsable().ok() || PinView()->generation->graph != generation->graph; };
+  const auto is_over = [&] {
+    return stop() || !CheckUsable().ok() || PinView()->generation->graph != generation->graph;
+  };
   MeasureRecall(*generation, fixed_options_.metric, generation->LoadClock(), is_over);
 }
 
@@ -135,10 +142,11 @@ void CollectionImpl::Tick() {
     const std::shared_ptr<const View> view = PinView();
     const Generation& generation = *view->generation;
     const std::uint32_t tail = generation.LoadClock().committed - generation.graph->linked();
-    const bool link = WantsGraph(generation) && tail > 0 && quiet_ticks_ >= kQuietTicksToLink;
-    if (link || EpochsAreDue(generation) || (quiet_ticks_ >= kQuietTicksToLink && CalibrationIsDue(generation)) ||
-        PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) {
-      ScheduleBackground(link);
+    const bool idle = quiet_ticks_ >= kQuietTicksToLink &&
+                      ((WantsGraph(generation) && tail > 0) ||
+                       (CalibrationIsDue(generation) && !calibrating_.load(std::memory_order_acquire)));
+    if (idle || EpochsAreDue(generation) || PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) {
+      ScheduleBackground(idle);
     }
   }
   EndOldScans();
@@ -158,7 +166,7 @@ Status CollectionImpl::WaitForIndex() {
     view = PinView();
   }
   MutexLock calibrating(&calibration_mutex_);
-  Calibrate();
+  Calibrate([] { return false; });
   return CheckUsable();
 }
 
