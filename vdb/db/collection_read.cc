@@ -14,8 +14,9 @@ namespace vdb {
 
 Status CollectionImpl::CheckUsable() const {
   VDB_RETURN_IF_ERROR(database_.CheckUsable());
-  if (dropped())
+  if (dropped()) {
     return FailedPreconditionError(StrCat("collection '", name_, "' has been dropped"), StatusReason::kClosed);
+  }
   return OkStatus();
 }
 

@@ -11,7 +11,7 @@
 namespace vdb {
 namespace {
 
-constexpr std::uint32_t kQueries = 256;  // of each sample
+constexpr std::uint32_t kQueries = 128;  // of each sample
 // Rows that were linked last are almost as if they had never been: hardly a link of others made way for them. An older
 // row that is hidden leaves a hole: its walk misses two to three times as many neighbours as that of a new vector
 // (measured on MNIST and on WordNet's text embeddings). So the last tenth is measured as it is; where rows come sorted
