@@ -7,10 +7,14 @@
 //
 // And what format-1.0-bare holds: "bare", records without a vector before and after the one that fixes the dimension,
 // some published; a document.
+//
+// And format-1.0-codes: "codes", int8 codes with a recall curve; "rotated", the same with one component that outweighs
+// the others, so that its codes are rotated.
 #ifndef VDB_TESTS_GOLDEN_CONTENTS_H_
 #define VDB_TESTS_GOLDEN_CONTENTS_H_
 
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -87,6 +91,32 @@ inline bool BareHasVector(int i) {
 }
 inline std::vector<float> BareVector(int i) {
   return {static_cast<float>(i), -1.0F};
+}
+
+inline constexpr int kCoded = 1'200;  // enough rows for a graph, and to measure recall on
+inline constexpr std::size_t kCodedDim = 1'024;
+inline constexpr std::size_t kCodedPattern = 16;  // components that are repeated: the archive stays small
+inline constexpr float kCodedOutlier = 1'000;
+
+inline std::string CodedId(int i) {
+  return "coded-" + std::to_string(i);
+}
+inline std::string CodedPayload(int i) {
+  return R"({"n": )" + std::to_string(i) + "}";
+}
+inline std::vector<float> CodedVector(int i, bool outlier) {
+  std::uint32_t state = static_cast<std::uint32_t>(i) * 2'654'435'761U + 1;
+  std::vector<float> v(kCodedDim);
+  for (std::size_t j = 0; j < kCodedDim; ++j) {
+    if (j >= kCodedPattern) {
+      v[j] = v[j - kCodedPattern];
+      continue;
+    }
+    state = state * 1'664'525U + 1'013'904'223U;
+    v[j] = static_cast<float>(static_cast<int>(state >> 24) - 128) / 64;
+  }
+  if (outlier) v[7] = kCodedOutlier * (i % 2 == 0 ? 1.0F : -1.0F);
+  return v;
 }
 
 }  // namespace vdb

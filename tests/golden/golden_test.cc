@@ -175,5 +175,38 @@ TEST_F(GoldenFolder, RecordsWithoutAVectorAndADocument) {
   }
 }
 
+// The curve is read with the links: an index that was never measured has no stop factor to go by.
+void CheckCoded(const Collection& c, bool outlier) {
+  const CollectionStats stats = c.Stats().value();
+  EXPECT_EQ(stats.damage, "");
+  EXPECT_EQ(stats.options.codes, CodeKind::kInt8);
+  EXPECT_EQ(stats.published, static_cast<std::uint64_t>(kCoded));
+  EXPECT_EQ(stats.linked, static_cast<std::uint64_t>(kCoded));
+  int found = 0;
+  for (int i = 0; i < kCoded; ++i) {
+    const Record record = c.Get(CodedId(i), true).value();
+    ASSERT_EQ(record.vector, CodedVector(i, outlier)) << i;
+    EXPECT_EQ(record.payload, CodedPayload(i));
+    std::vector<float> query = record.vector;
+    query[0] += 0.5F;
+    const SearchResult result = c.Search({.vector = query, .k = 1, .min_recall = 0.9F}).value();
+    EXPECT_EQ(result.plan, PlanKind::kSweep) << result.why;
+    EXPECT_GE(result.details.stop_factor, 1) << result.why;
+    EXPECT_GE(static_cast<float>(result.details.expected_recall), 0.9F) << result.why;
+    found += result.hits.at(0).id == CodedId(i) ? 1 : 0;
+  }
+  EXPECT_GE(found, kCoded * 9 / 10);
+  EXPECT_EQ(c.Verify(), OkStatus());
+}
+
+TEST_F(GoldenFolder, Int8CodesRotationAndRecallCurve) {
+  Unpack("1.0-codes");
+  for (int round = 0; round < 2; ++round) {
+    CheckCoded(Open("codes"), false);
+    CheckCoded(Open("rotated"), true);
+    Reopen();
+  }
+}
+
 }  // namespace
 }  // namespace vdb

@@ -1,5 +1,5 @@
-// make_golden FOLDER [bare]: writes the database that contents.h describes (or its other one), and ends without closing
-// it, so that the store's log holds commits.
+// make_golden FOLDER [bare|codes]: writes the database that contents.h describes (or another one of it), and ends
+// without closing it, so that the store's log holds commits.
 
 #include <unistd.h>
 #include <vdb/bulk_loader.h>
@@ -74,19 +74,43 @@ void WriteBare(Database* database) {
   }
 }
 
+void WriteCoded(Database* database, std::string_view name, bool outlier) {
+  BulkLoader loader = BulkLoader::Begin(database, name, BulkMode::kCreate,
+                                        {.dim = kCodedDim,
+                                         .metric = Metric::kL2Squared,
+                                         .m = 8,
+                                         .ef_construction = 60,
+                                         .codes = CodeKind::kInt8})
+                          .value();
+  for (int i = 0; i < kCoded; ++i) {
+    const std::string id = CodedId(i);
+    const std::string payload = CodedPayload(i);
+    const std::vector<float> v = CodedVector(i, outlier);
+    const RecordView record{id, v, payload};
+    loader.Add({&record, 1}).value();
+  }
+  loader.Finish().value();
+}
+
 }  // namespace
 }  // namespace vdb
 
 // NOLINTNEXTLINE(bugprone-exception-escape): an exception ends the program, as it should.
 int main(int count, char** words) {
   const bool bare = count == 3 && std::string_view(words[2]) == "bare";
-  if (count != 2 && !bare) {
-    std::fprintf(stderr, "usage: make_golden FOLDER [bare]\n");
+  const bool codes = count == 3 && std::string_view(words[2]) == "codes";
+  if (count != 2 && !bare && !codes) {
+    std::fprintf(stderr, "usage: make_golden FOLDER [bare|codes]\n");
     return 2;
   }
   vdb::Database database = vdb::Database::Open(words[1]).value();
   if (bare) {
     vdb::WriteBare(&database);
+    ::_exit(0);
+  }
+  if (codes) {
+    vdb::WriteCoded(&database, "codes", false);
+    vdb::WriteCoded(&database, "rotated", true);
     ::_exit(0);
   }
   vdb::WriteWide(&database);

@@ -150,8 +150,8 @@ TEST_F(NewerFormat, VectorsThatAreSomethingElseAreMadeAnew) {
   EXPECT_EQ(c.Verify(), OkStatus());
 }
 
-// Changes the first byte of a catalog value, its version, as a newer vdb would.
-void SetCatalogVersion(const std::string& store, char key_prefix, char version) {
+// Changes a byte of a catalog value, as a newer vdb would; an offset below 0 counts from the end.
+void SetCatalogByte(const std::string& store, char key_prefix, int offset, char byte) {
   std::vector<std::string> names;
   ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(rocksdb::DBOptions(), store, &names).ok());
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
@@ -166,7 +166,7 @@ void SetCatalogVersion(const std::string& store, char key_prefix, char version) 
     it->Seek(std::string(1, key_prefix));
     ASSERT_TRUE(it->Valid() && it->key()[0] == key_prefix);
     std::string value = it->value().ToString();
-    value[0] = version;
+    value.at(offset < 0 ? value.size() - static_cast<std::size_t>(-offset) : static_cast<std::size_t>(offset)) = byte;
     ASSERT_TRUE(db->Put(rocksdb::WriteOptions(), it->key(), value).ok());
   }
   for (rocksdb::ColumnFamilyHandle* handle : handles) ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
@@ -180,20 +180,33 @@ TEST_F(NewerFormat, CatalogRecordsAreRefused) {
       EXPECT_NE(status.message().find(words), std::string::npos) << status << " without " << words;
     }
   };
-  SetCatalogVersion(path_ + "/store", 'S', 2);
+  SetCatalogByte(path_ + "/store", 'S', 0, 2);
   expect_refused(Open().status(), "schema");
-  SetCatalogVersion(path_ + "/store", 'S', 1);
+  SetCatalogByte(path_ + "/store", 'S', 0, 1);
   for (const auto& [prefix, what] : std::map<char, std::string>{{'G', "counters"}, {'P', "published files"}}) {
-    SetCatalogVersion(path_ + "/store", prefix, 2);
+    SetCatalogByte(path_ + "/store", prefix, 0, 2);
     {
       Database database = Open().value();
       expect_refused(database.OpenCollection("c").status(), what);
     }
-    SetCatalogVersion(path_ + "/store", prefix, 1);
+    SetCatalogByte(path_ + "/store", prefix, 0, 1);
   }
   Database database = Open().value();
   EXPECT_EQ(database.OpenCollection("c").value().Count().value(), 49U);
   EXPECT_EQ(database.OpenCollection("c").value().Verify(), OkStatus());
+}
+
+// A schema ends with kind, dim (4), metric, codes, M (4), efConstruction (4).
+TEST_F(NewerFormat, SchemasOfUnknownKindMetricOrCodesAreRefused) {
+  const std::map<int, std::string> unknown = {{-15, "kind 9"}, {-10, "metric 9"}, {-9, "codes 9"}};
+  for (const auto& [offset, words] : unknown) {
+    SetCatalogByte(path_ + "/store", 'S', offset, 9);
+    const Status newer = Open().status();
+    EXPECT_EQ(newer.reason(), StatusReason::kNewerFormat) << newer;
+    EXPECT_NE(newer.message().find(words), std::string::npos) << newer;
+    SetCatalogByte(path_ + "/store", 'S', offset, offset == -9 ? 2 : 0);
+  }
+  EXPECT_EQ(Open().value().OpenCollection("c").value().Count().value(), 49U);
 }
 
 }  // namespace

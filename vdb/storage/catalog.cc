@@ -28,13 +28,23 @@ Status BeginRead(std::string_view what, ByteReader* reader) {
   return version == kValueVersion ? OkStatus() : Damaged(what);
 }
 
-bool ReadField(ByteReader* reader, VectorFieldSchema* field) {
+// DataLoss if bytes are missing, FailedPrecondition for a kind, metric or codes that only a newer vdb writes.
+Status ReadField(ByteReader* reader, VectorFieldSchema* field) {
   std::string_view name;
-  if (!reader->ReadLengthPrefixed(&name)) return false;
+  if (!reader->ReadLengthPrefixed(&name) || !reader->Read(&field->kind) || !reader->Read(&field->dim) ||
+      !reader->Read(&field->metric) || !reader->Read(&field->code) || !reader->Read(&field->m) ||
+      !reader->Read(&field->ef_construction)) {
+    return Damaged("schema");
+  }
   field->name = name;
-  return reader->Read(&field->kind) && reader->Read(&field->dim) && reader->Read(&field->metric) &&
-         reader->Read(&field->code) && reader->Read(&field->m) && reader->Read(&field->ef_construction) &&
-         field->kind == VectorKind::kDense && field->metric <= Metric::kCosine && field->code <= CodeKind::kByDimension;
+  if (field->kind == VectorKind::kDense && field->metric <= Metric::kCosine && field->code <= CodeKind::kByDimension) {
+    return OkStatus();
+  }
+  return FailedPreconditionError(
+      StrCat("the catalog's schema has vectors of kind ", static_cast<unsigned>(field->kind), ", metric ",
+             static_cast<unsigned>(field->metric), ", codes ", static_cast<unsigned>(field->code),
+             "; this build knows kind 0, metrics 0 to 2, codes 0 to 2"),
+      StatusReason::kNewerFormat);
 }
 
 }  // namespace
@@ -102,7 +112,8 @@ Result<CollectionSchema> DecodeSchema(std::uint32_t id, std::string_view bytes) 
   }
   schema.name = name;
   schema.fields.resize(fields);
-  if (!ReadField(&reader, &schema.fields[0]) || !reader.empty()) return Damaged("schema");
+  if (Status status = ReadField(&reader, &schema.fields[0]); !status.ok()) return status;
+  if (!reader.empty()) return Damaged("schema");
   return schema;
 }
 
