@@ -75,13 +75,11 @@ void WriteBare(Database* database) {
 }
 
 void WriteCoded(Database* database, std::string_view name, bool outlier) {
-  BulkLoader loader = BulkLoader::Begin(database, name, BulkMode::kCreate,
-                                        {.dim = kCodedDim,
-                                         .metric = Metric::kL2Squared,
-                                         .m = 8,
-                                         .ef_construction = 60,
-                                         .codes = CodeKind::kInt8})
-                          .value();
+  BulkLoader loader =
+      BulkLoader::Begin(
+          database, name, BulkMode::kCreate,
+          {.dim = kCodedDim, .metric = Metric::kL2Squared, .m = 8, .ef_construction = 60, .codes = CodeKind::kInt8})
+          .value();
   for (int i = 0; i < kCoded; ++i) {
     const std::string id = CodedId(i);
     const std::string payload = CodedPayload(i);
