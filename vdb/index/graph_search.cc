@@ -80,7 +80,8 @@ GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, con
   GraphSearchResult result;
   // Nodes in a mapped file have no codes: until they are in memory the rows themselves are compared.
   if (space == nullptr || graph.MappedLevel0() != nullptr) {
-    const Float32Codes codes(vectors, distance, query);
+    const RowsAre rows = graph.MappedLevel0() == nullptr ? RowsAre::kInMemory : RowsAre::kPerhapsOnDisk;
+    const Float32Codes codes(vectors, distance, query, rows);
     Walk<Float32Codes> walk(graph, codes, linked, &scratch.visited);
     StopRule metric_stop = stop;
     if (distance.metric() == Metric::kInnerProduct && space != nullptr)

@@ -172,6 +172,7 @@ class LinkFileReader {
     const std::size_t bytes = section.size;
     void* address = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file_.file_.fd(), static_cast<off_t>(section.offset));
     if (address == MAP_FAILED) return SystemError("cannot map", file_.file_.path(), errno);
+    ::madvise(address, bytes, MADV_RANDOM);  // walks read a node here and a node there
     file_.mapping_bytes_ = bytes;
     file_.mapping_ = std::shared_ptr<const void>(
         address, [bytes](const void* mapped) { ::munmap(const_cast<void*>(mapped), bytes); });

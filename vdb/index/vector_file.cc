@@ -1,5 +1,6 @@
 #include "vdb/index/vector_file.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ constexpr std::uint64_t kMaxRoomBytes = std::uint64_t{1} << 40;
 constexpr std::uint64_t kRoomFactor = 16;
 constexpr std::uint64_t kFirstAllocationBytes = std::uint64_t{64} << 10;
 constexpr std::uint64_t kMaxAheadBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kBlocksAhead = 4;  // read while one is compared
 
 std::uint64_t RoundUp(std::uint64_t value, std::uint64_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -58,6 +60,9 @@ Result<std::unique_ptr<VectorFile>> VectorFile::Open(const std::string& path, st
   const std::uint64_t bytes = std::uint64_t{rows} * opened->stride_ * sizeof(float);
   if (bytes == 0) return opened;
   VDB_RETURN_IF_ERROR(opened->Grow(bytes));
+  // Walks of a file that is not in memory yet read a row here and a row there: the system need not read what lies
+  // around them, until Verify reads it all.
+  opened->Advise(MADV_RANDOM);
   VDB_RETURN_IF_ERROR(opened->TrustPublished(bytes));
   return opened;
 }
@@ -126,6 +131,11 @@ Status VectorFile::TrustPublished(std::uint64_t bytes) {
 
 Status VectorFile::BlockDiffers(std::uint64_t block) const {
   return DataLossError(StrCat(file_.path(), ": MiB ", block, " differs from its checksum"));
+}
+
+void VectorFile::Advise(int advice) const {
+  const Mapping* mapping = mapping_.load(std::memory_order_acquire);
+  if (mapping != nullptr) static_cast<void>(::madvise(mapping->address, mapping->bytes, advice));
 }
 
 Status VectorFile::Grow(std::uint64_t bytes) {
@@ -214,10 +224,14 @@ std::vector<std::uint64_t> VectorFile::Checksums(std::uint32_t rows) {
 
 Status VectorFile::Verify(std::uint32_t rows) const {
   const std::uint64_t end = std::uint64_t{rows} * stride_ * sizeof(float);
-  for (std::uint64_t block = 0; block < published_checksums_.size(); ++block) {
-    if (BlockChecksum(block, end) != published_checksums_[block]) return BlockDiffers(block);
+  Status status;
+  for (std::uint64_t block = 0; block < published_checksums_.size() && status.ok(); ++block) {
+    static_cast<void>(::posix_fadvise(file_.fd(), static_cast<off_t>(block * kBlockBytes),
+                                      static_cast<off_t>(kBlocksAhead * kBlockBytes), POSIX_FADV_WILLNEED));
+    if (BlockChecksum(block, end) != published_checksums_[block]) status = BlockDiffers(block);
   }
-  return OkStatus();
+  if (!is_private_) Advise(MADV_NORMAL);
+  return status;
 }
 
 }  // namespace vdb

@@ -91,6 +91,8 @@ class VectorFile {
   Status Write(std::uint64_t offset, std::span<const float> values) const;
   // Makes [0, bytes) of the file allocated and mapped.
   Status Grow(std::uint64_t bytes);
+  // madvise of the mapping in use; a wish.
+  void Advise(int advice) const;
   // Takes over the published checksums of the first `bytes` bytes.
   Status TrustPublished(std::uint64_t bytes);
   Status BlockDiffers(std::uint64_t block) const;
