@@ -1,4 +1,4 @@
-// Published links are walked in their file until they are verified, behind the first answers.
+// Published links are walked in their file until they are verified, behind the first answer.
 
 #include <gtest/gtest.h>
 #include <vdb/vdb.h>
@@ -11,6 +11,7 @@
 #include "tests/db/gate.h"
 #include "tests/db/temp_folder.h"
 #include "vdb/db/collection_impl.h"
+#include "vdb/util/steady_time.h"
 
 namespace vdb {
 namespace {
@@ -116,6 +117,27 @@ TEST_P(MappedOpen, AnswersBeforeItIsVerifiedAndSaysSo) {
   EXPECT_EQ(collection_->Stats().value().linked, kRows + 600);
   EXPECT_GE(FoundByWalks(100), 98U);
   Close();
+}
+
+// What the first search reads from the disk it need not share with the verification.
+TEST_P(MappedOpen, IsVerifiedAfterTheFirstSearchOrAtTheNextTick) {
+  SteadyTime::SetTickPeriod(std::chrono::hours(1));
+  for (const bool searches : {true, false}) {
+    const Passages verifications({"verify.before_links"});
+    if (!searches) SteadyTime::SetTickPeriod(std::chrono::milliseconds(20));
+    Open();
+    if (searches) {
+      EXPECT_TRUE(collection_->Get("1").ok());
+      EXPECT_EQ(verifications.count(), 0U);
+      EXPECT_GE(FoundByWalks(1), 1U);
+    }
+    verifications.WaitBeyond(0);
+    WaitUntilVerified();
+    EXPECT_EQ(verifications.count(), 1U);
+    EXPECT_EQ(collection_->Stats().value().damage, "");
+    Close();
+  }
+  SteadyTime::SetTickPeriod(std::chrono::seconds(1));
 }
 
 TEST_P(MappedOpen, WritesAndPublicationsDoNotWaitForIt) {

@@ -109,7 +109,9 @@ Result<Record> Collection::Get(std::string_view id, bool with_vector) const {
 Result<SearchResult> Collection::Search(const SearchRequest& request) const {
   return Guarded(impl_.get(), [&]() -> Result<SearchResult> {
     VDB_RETURN_IF_ERROR(impl_->CheckUsable());
-    return impl_->Search(request, impl_->TakeSnapshot());
+    Result<SearchResult> result = impl_->Search(request, impl_->TakeSnapshot());
+    impl_->BeginVerification();
+    return result;
   });
 }
 

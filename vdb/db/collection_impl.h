@@ -102,6 +102,9 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // After a commit, on the committing thread, outside the queue: starts background work, and where the tail is beyond
   // its bound links a batch itself.
   void AfterCommit();
+  // Has published files compared with their checksums, where that is still to be begun: after the first search, which
+  // would have to share the disk with it, or at the next tick.
+  void BeginVerification();
   // From the database's clock thread, about once a second: leftovers are linked, published and purged when all is
   // quiet.
   void Tick();
@@ -151,7 +154,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status LoadPublished(Generation* generation, const storage::PublishedFiles& files, std::uint32_t slots);
   // Without rows, for a generation of so many slots.
   Result<std::unique_ptr<VectorFile>> MakeVectors(const std::string& directory, std::uint32_t slots) const;
-  // Behind the first answers: rows, then links into memory, against their checksums; what is damaged is made anew.
+  // Rows, then links into memory, against their checksums; what is damaged is made anew.
   void VerifyPublished(std::shared_ptr<Generation> generation, std::uint32_t rows);
   // Links that are walked in their file are read into memory; DataLoss if they are damaged.
   Status LoadLinks(Generation* generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(link_mutex_);
@@ -166,7 +169,13 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // The vector of a slot in the store against that of the index.
   Status VerifyVector(const Generation& generation, std::uint32_t slot) const;
   void ScheduleBackground(bool idle);
-  void RunBackground(bool idle);
+  void PostBackground();
+  // On a thread of pool. False: what is left has been posted to the other pool.
+  bool RunBackground(bool idle, ThreadPool* pool);
+  // Whether more was scheduled since the task that runs began.
+  bool BackgroundIsWanted() const;
+  // Where linking behind the writers runs: background threads, or urgent ones where the tail is long.
+  ThreadPool* IndexingPool() const;
   // Links at most one batch of at least min_rows rows; returns whether it did.
   // pool: of threads as urgent as the caller is, who waits for them.
   bool LinkOneBatch(Generation* generation, std::uint32_t min_rows, ThreadPool* pool);
@@ -230,12 +239,20 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // One publisher at a time. Taken before link_mutex_.
   Mutex publish_mutex_;
   storage::PublishedFiles published_ ABSL_GUARDED_BY(publish_mutex_);
+  std::atomic<std::uint32_t> unverified_rows_{0};  // published ones, while verification is to be begun
   std::atomic<std::uint32_t> published_slots_{0};
   std::atomic<std::uint64_t> deaths_{0};            // since open
   std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
   std::atomic<std::uint32_t> published_curve_{0};   // rows of the recall curve that is published; 0: none
 
-  std::atomic<bool> background_queued_{false};
+  struct BackgroundWork {
+    bool has_task = false;  // in a pool; at most one
+    bool wanted = false;
+    bool idle = false;
+  };
+  mutable Mutex background_mutex_;
+  BackgroundWork background_ ABSL_GUARDED_BY(background_mutex_);
+  std::atomic<int> helping_writers_{0};   // that link a batch, or wait to
   std::atomic<bool> calibrating_{false};  // in the background
   std::atomic<std::uint64_t> commits_{0};
   std::uint64_t commits_at_last_tick_ = 0;  // clock thread only

@@ -1,5 +1,7 @@
 // CollectionImpl: linking and purging in the background.
 
+#include <absl/cleanup/cleanup.h>
+
 #include <algorithm>
 #include <iterator>
 #include <new>
@@ -20,6 +22,9 @@ constexpr std::uint64_t kMinGraphBytes = std::uint64_t{4} << 20;
 // A tail of this many rows costs about one walk; a writer that finds 16 times as many links a batch before it returns.
 constexpr std::uint32_t kTailTargetRows = 1'500;
 constexpr std::uint32_t kTailBoundRows = 16 * kTailTargetRows;
+// From here on linking is as urgent as the writers, who will soon have to wait for it: on a busy machine a thread that
+// takes what others leave would hold the lock of linking for long.
+constexpr std::uint32_t kTailUrgentRows = kTailBoundRows / 2;
 // A curve is measured again when the graph is so many times as large.
 constexpr std::uint64_t kGrowthToCalibrate = 2;
 // Slots purged in one write of the store.
@@ -27,6 +32,11 @@ constexpr std::size_t kPurgeSlots = 4'096;
 // Seconds without a commit before leftovers are linked, and before a small change is published.
 constexpr std::uint32_t kQuietTicksToLink = 1;
 constexpr std::uint32_t kQuietTicksToPublish = 30;
+
+// Rows that searches scan, as they are not in the graph yet.
+std::uint32_t TailRows(const Generation& generation) {
+  return generation.LoadClock().committed - generation.graph->linked();
+}
 
 }  // namespace
 
@@ -42,10 +52,10 @@ bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows
   MutexLock lock(&link_mutex_);
   if (PinView()->generation.get() != generation) return false;  // replaced meanwhile
   if (!WantsGraph(*generation)) return false;
-  if (!LoadLinks(generation).ok()) return false;  // whoever verifies the files replaces the graph
   const std::uint32_t committed = generation->LoadClock().committed;
   const std::uint32_t linked = generation->graph->linked();
   if (committed - linked < std::max(1U, min_rows)) return false;
+  if (!LoadLinks(generation).ok()) return false;  // whoever verifies the files replaces the graph
   SyncPoints::Reached("index.before_batch");
   const BuildContext context{.vectors = generation->vectors->view(),
                              .metric = fixed_options_.metric,
@@ -62,37 +72,74 @@ bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows
   return true;
 }
 
+ThreadPool* CollectionImpl::IndexingPool() const {
+  const std::shared_ptr<const View> view = PinView();
+  const bool is_urgent = TailRows(*view->generation) > kTailUrgentRows;
+  return is_urgent ? &database_.pool() : &database_.background_pool();
+}
+
 void CollectionImpl::AfterCommit() {
   commits_.fetch_add(1, std::memory_order_relaxed);
   const std::shared_ptr<const View> view = PinView();
   Generation* generation = view->generation.get();
   if (!WantsGraph(*generation)) return;
-  const std::uint32_t tail = generation->LoadClock().committed - generation->graph->linked();
+  const std::uint32_t tail = TailRows(*generation);
   if (tail >= kMaxBatchRows) ScheduleBackground(false);
   if (tail > kTailBoundRows && generation->graph->linked() > 0) {
     SyncPoints::Reached("index.writer_helps");
+    helping_writers_.fetch_add(1, std::memory_order_acq_rel);
+    const absl::Cleanup end_help = [&] { helping_writers_.fetch_sub(1, std::memory_order_acq_rel); };
     LinkOneBatch(generation, kMaxBatchRows, &database_.pool());
+    ScheduleBackground(false);
   }
 }
 
 void CollectionImpl::ScheduleBackground(bool idle) {
-  if (background_queued_.exchange(true, std::memory_order_acq_rel)) return;
+  {
+    MutexLock lock(&background_mutex_);
+    background_.wanted = true;
+    background_.idle |= idle;
+    // A second task would stand before the lock of linking, on a thread that the first one's loops could use.
+    if (std::exchange(background_.has_task, true)) return;
+  }
+  PostBackground();
+}
+
+void CollectionImpl::PostBackground() {
+  ThreadPool* const pool = IndexingPool();
   // The database's pools end before the database: the collection outlives the task.
-  database_.background_pool().Post([self = shared_from_this(), idle] {
-    self->background_queued_.store(false, std::memory_order_release);
-    self->RunBackground(idle);
+  pool->Post([self = shared_from_this(), pool] {
+    for (;;) {
+      bool idle = false;
+      {
+        MutexLock lock(&self->background_mutex_);
+        if (!self->background_.wanted) {
+          self->background_.has_task = false;
+          return;
+        }
+        idle = std::exchange(self->background_.idle, false);
+        self->background_.wanted = false;
+      }
+      if (!self->RunBackground(idle, pool)) return;
+    }
   });
 }
 
-void CollectionImpl::RunBackground(bool idle) {
+bool CollectionImpl::RunBackground(bool idle, ThreadPool* pool) {
   try {
     for (bool more = true; more;) {
       const DatabaseImpl::Operation operation(&database_);  // one batch at a time, so that Close need not wait for long
-      if (!operation.status().ok() || dropped()) return;
-      more = LinkOneBatch(PinView()->generation.get(), idle ? 1 : kMaxBatchRows, &database_.background_pool());
+      if (!operation.status().ok() || dropped()) return true;
+      if (IndexingPool() != pool) {
+        ScheduleBackground(idle);
+        PostBackground();
+        return false;
+      }
+      if (helping_writers_.load(std::memory_order_acquire) > 0) break;  // they link, and schedule what is left
+      more = LinkOneBatch(PinView()->generation.get(), idle ? 1 : kMaxBatchRows, pool);
     }
     const DatabaseImpl::Operation operation(&database_);
-    if (!operation.status().ok() || dropped()) return;
+    if (!operation.status().ok() || dropped()) return true;
     PublishIfDue(idle);
     Purge();
     if (EpochsAreDue(*PinView()->generation)) static_cast<void>(RenewEpochs());  // else the next tick tries again
@@ -100,6 +147,12 @@ void CollectionImpl::RunBackground(bool idle) {
   } catch (const std::bad_alloc&) {
     // What was not linked stays in the tail, where it is scanned; the next tick tries again.
   }
+  return true;
+}
+
+bool CollectionImpl::BackgroundIsWanted() const {
+  MutexLock lock(&background_mutex_);
+  return background_.wanted;
 }
 
 bool CollectionImpl::CalibrationIsDue(const Generation& generation) const {
@@ -116,7 +169,7 @@ void CollectionImpl::CalibrateIfDue() {
   calibrating_.store(true, std::memory_order_release);
   try {
     // What is to be linked, published or purged comes first; the next tick that is quiet begins anew.
-    Calibrate([this] { return background_queued_.load(std::memory_order_acquire); });
+    Calibrate([this] { return BackgroundIsWanted(); });
   } catch (const std::bad_alloc&) {
     // The next tick tries again.
   }
@@ -135,13 +188,14 @@ void CollectionImpl::Calibrate(const std::function<bool()>& stop) {
 }
 
 void CollectionImpl::Tick() {
+  BeginVerification();
   const std::uint64_t commits = commits_.load(std::memory_order_relaxed);
   quiet_ticks_ = commits == commits_at_last_tick_ ? quiet_ticks_ + 1 : 0;
   commits_at_last_tick_ = commits;
   {
     const std::shared_ptr<const View> view = PinView();
     const Generation& generation = *view->generation;
-    const std::uint32_t tail = generation.LoadClock().committed - generation.graph->linked();
+    const std::uint32_t tail = TailRows(generation);
     const bool idle = quiet_ticks_ >= kQuietTicksToLink &&
                       ((WantsGraph(generation) && tail > 0) ||
                        (CalibrationIsDue(generation) && !calibrating_.load(std::memory_order_acquire)));
@@ -155,6 +209,7 @@ void CollectionImpl::Tick() {
 
 Status CollectionImpl::WaitForIndex() {
   VDB_RETURN_IF_ERROR(CheckUsable());
+  BeginVerification();
   std::shared_ptr<const View> view = PinView();
   const storage::GenerationKey key = view->generation->key;
   const std::uint32_t committed = view->generation->LoadClock().committed;

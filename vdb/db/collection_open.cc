@@ -131,11 +131,7 @@ Status CollectionImpl::Load() {
     // Every slot that is dead now was killed by epoch 1: invisible to every clock from here on.
     generation->PublishClock({.committed = counters.slots, .epoch = Generation::FirstEpoch()}, database_.commit_seq());
     SwapView(generation);
-    if (generation->verifying.load(std::memory_order_relaxed)) {
-      // Not in the background: until it is done walks are on float32 rows, and no answer is called exact.
-      database_.pool().Post(
-          [self = shared_from_this(), generation, rows = replay_from] { self->VerifyPublished(generation, rows); });
-    }
+    if (generation->verifying.load(std::memory_order_relaxed)) unverified_rows_.store(replay_from);
     if (WantsGraph(*generation)) ScheduleBackground(true);
   } catch (const std::bad_alloc&) {
     return ResourceExhaustedError(StrCat("out of memory while loading collection '", name_, "'"));

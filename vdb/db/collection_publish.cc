@@ -251,6 +251,17 @@ Result<std::shared_ptr<Generation>> CollectionImpl::ReplaceGraph(const Graph* da
   return replaced;
 }
 
+void CollectionImpl::BeginVerification() {
+  if (unverified_rows_.load(std::memory_order_relaxed) == 0) return;
+  const std::uint32_t rows = unverified_rows_.exchange(0);
+  std::shared_ptr<Generation> generation = PinView()->generation;
+  if (rows == 0 || !generation->verifying.load(std::memory_order_acquire)) return;  // replaced meanwhile
+  // Not in the background: until it is done walks are on float32 rows, and no answer is called exact.
+  database_.pool().Post([self = shared_from_this(), generation = std::move(generation), rows] {
+    self->VerifyPublished(generation, rows);
+  });
+}
+
 void CollectionImpl::VerifyPublished(std::shared_ptr<Generation> generation, std::uint32_t rows) {
   const DatabaseImpl::Operation operation(&database_);
   if (!operation.status().ok()) return;
