@@ -110,7 +110,8 @@ class IndexUnderTest {
   std::vector<ScoredSlot> Truth(std::vector<float> query, std::size_t k, const Bitset* matches = nullptr) const {
     if (metric_ == Metric::kCosine) Normalise(&query);
     NearestList nearest(k);
-    ScanRange(vectors_->view(), distance_, query.data(), deaths_, clock_, matches, {0, clock_.committed}, &nearest);
+    const VectorView view = vectors_->view();
+    ScanRange({view, distance_, query.data(), deaths_, clock_, matches}, {0, clock_.committed}, &nearest);
     return nearest.Take();
   }
 

@@ -168,47 +168,5 @@ TEST(SelectNeighbours, ChoosesAsTheAlgorithmSays) {
   }
 }
 
-TEST(ScanRange, FindsTheVisibleMatchesOfItsRange) {
-  constexpr std::size_t kDim = 5;
-  constexpr std::uint32_t kRows = 300;
-  IndexUnderTest index(Metric::kL2Squared, kDim);
-  index.Add(ClusteredRows(kRows, {.clusters = 3, .dim = kDim}));
-  for (std::uint32_t slot = 0; slot < kRows; slot += 5) index.Kill(slot);
-  Bitset matches(kRows);
-  for (std::uint32_t slot = 0; slot < kRows; slot += 2) matches.Set(slot);
-  const std::vector<float> query(kDim, 0.5F);
-  const VectorView view = index.vectors().view();
-  for (const auto& [begin, end] : std::vector<std::pair<std::uint32_t, std::uint32_t>>{
-           {0, kRows}, {0, 0}, {63, 64}, {64, 128}, {1, 299}, {130, 131}, {300, 300}}) {
-    for (const Bitset* filter : {static_cast<const Bitset*>(nullptr), static_cast<const Bitset*>(&matches)}) {
-      std::vector<ScoredSlot> wanted;
-      for (std::uint32_t slot = begin; slot < end; ++slot) {
-        if (slot % 5 == 0 || (filter != nullptr && slot % 2 != 0)) continue;
-        wanted.push_back({index.distance()(query.data(), view.row(slot)), slot});
-      }
-      std::sort(wanted.begin(), wanted.end());
-      const std::size_t scored = wanted.size();
-      if (wanted.size() > 7) wanted.resize(7);
-      NearestList nearest(7);
-      EXPECT_EQ(ScanRange(view, index.distance(), query.data(), index.deaths(), index.clock(), filter, {begin, end},
-                          &nearest),
-                scored);
-      const std::vector<ScoredSlot> found = nearest.Take();
-      ASSERT_EQ(found.size(), wanted.size());
-      for (std::size_t i = 0; i < found.size(); ++i) {
-        EXPECT_NEAR(found[i].distance, wanted[i].distance, 1e-5F * (1 + wanted[i].distance));
-      }
-    }
-  }
-}
-
-TEST(ScanRange, TiesGoToTheLowerSlot) {
-  IndexUnderTest index(Metric::kL2Squared, 4);
-  index.Add(Rows(100, std::vector<float>(4, 2.0F)));
-  const std::vector<ScoredSlot> found = index.Truth({0, 0, 0, 0}, 3);
-  ASSERT_EQ(found.size(), 3U);
-  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(found[i].slot, i);
-}
-
 }  // namespace
 }  // namespace vdb

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -27,7 +28,7 @@ namespace vdb {
 struct NodeCode {
   float scale = 0;       // s
   float term = 0;        // what the row adds to each of its distances
-  float residual = 0;    // |x - mean - s c|, rounded up
+  float residual = 0;    // |x - mean - s c|, no less than that
   std::int32_t sum = 0;  // of the bytes
 
   const std::int8_t* bytes() const { return reinterpret_cast<const std::int8_t*>(this + 1); }
@@ -71,7 +72,21 @@ class CodeSpace {
   // average and three standard deviations, taking rounding errors as independent of rows and of each other.
   float ExcessOf(const NodeCode& query, const NodeCode& row, float distance) const;
 
+  // Proofs, by the triangle inequality: not for inner products. A row is farther from the query than metric_distance,
+  // as the float32 kernels compute it, if IsBeyond(query, row, Distance(query, row), BoundOf(query, metric_distance)),
+  // whatever rounding did to rows, codes and distances. query: of Encode, which knows its residual.
+  static constexpr float kNoBound = std::numeric_limits<float>::infinity();
+  float BoundOf(const NodeCode& query, float metric_distance) const;
+  bool IsBeyond(const NodeCode& query, const NodeCode& row, float distance, float bound) const {
+    const float radius = bound + row.residual;
+    // Of no scale are also codes of rows that have none.
+    return distance > radius * radius + kTermRounding * (query.term + row.term) && row.scale > 0;
+  }
+
  private:
+  // Distance is the sum of three numbers of float32, of which none is greater than the first two together: an error of
+  // 2^-24 in each, in each operation and in the radius, and room for as much again.
+  static constexpr float kTermRounding = 1e-6F;
   // Whether codes with this one's rotation have much smaller errors, relative to what is encoded, than `plain` ones.
   bool IsMuchBetterThan(const CodeSpace& plain, const VectorView& vectors, std::uint32_t rows,
                         const std::function<bool(std::uint32_t)>& use) const;

@@ -2,80 +2,169 @@
 
 #include <bit>
 
+#include "vdb/index/code_space.h"
+#include "vdb/simd/code_kernels.h"
+
 namespace vdb {
 namespace {
 
 // Distances run behind the gathering of slots by this many rows, so that their lines are on the way.
 constexpr std::size_t kAhead = 8;
 
-// The first lines of a row: the hardware prefetcher takes over from there.
-void PrefetchRow(const float* row) {
-  const auto* bytes = reinterpret_cast<const char*>(row);
-  for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(bytes + 64 * line);
+// Calls add(slot) for what a scan is to score, in order. Returns how many there were.
+template <typename Add>
+std::uint64_t ForEachSlot(const ScanInput& input, SlotRange range, const Add& add) {
+  std::uint64_t count = 0;
+  const std::uint64_t end_word = (std::uint64_t{range.end} + 63) / 64;
+  for (std::uint64_t word = range.begin / 64; word < end_word; ++word) {
+    std::uint64_t slots = input.matches == nullptr ? ~std::uint64_t{0} : input.matches->words()[word];
+    if (word == range.begin / 64) slots &= ~std::uint64_t{0} << (range.begin % 64);
+    if (slots != 0) slots &= input.deaths.VisibleWord(word, input.clock);
+    if (word * 64 + 64 > range.end) slots &= (std::uint64_t{1} << (range.end % 64)) - 1;
+    count += static_cast<std::uint64_t>(std::popcount(slots));
+    for (; slots != 0; slots &= slots - 1) {
+      add(static_cast<std::uint32_t>(word * 64 + static_cast<std::uint64_t>(std::countr_zero(slots))));
+    }
+  }
+  return count;
 }
 
-// Collects slots and scores them four at a time, kAhead behind.
+// Collects slots and scores them four at a time, kAhead behind. Source: Prefetch(slot), One(slot), Four(slots).
+template <typename Source>
 class Scorer {
  public:
-  Scorer(const VectorView& vectors, const DistanceFunction& distance, const float* query, NearestList* nearest)
-      : vectors_(vectors), distance_(distance), query_(query), nearest_(*nearest) {}
+  explicit Scorer(Source* source) : source_(*source) {}
 
   void Add(std::uint32_t slot) {
-    PrefetchRow(vectors_.row(slot));
+    source_.Prefetch(slot);
     slots_[size_++] = slot;
-    if (size_ == kAhead + 4) {
-      ScoreFour();
-      for (std::size_t i = 0; i < kAhead; ++i) slots_[i] = slots_[i + 4];
-      size_ = kAhead;
-    }
-    ++count_;
+    if (size_ < kAhead + 4) return;
+    source_.Four(slots_);
+    for (std::size_t i = 0; i < kAhead; ++i) slots_[i] = slots_[i + 4];
+    size_ = kAhead;
   }
 
-  std::uint64_t Finish() {
-    for (std::size_t i = 0; i < size_; ++i) {
-      nearest_.Add({distance_(query_, vectors_.row(slots_[i])), slots_[i]});
-    }
-    return count_;
+  void Finish() {
+    for (std::size_t i = 0; i < size_; ++i) source_.One(slots_[i]);
   }
 
  private:
-  void ScoreFour() {
-    const float* const rows[4] = {vectors_.row(slots_[0]), vectors_.row(slots_[1]), vectors_.row(slots_[2]),
-                                  vectors_.row(slots_[3])};
+  Source& source_;
+  std::uint32_t slots_[kAhead + 4] = {};
+  std::size_t size_ = 0;
+};
+
+class RowSource {
+ public:
+  RowSource(const ScanInput& input, NearestList* nearest) : input_(input), nearest_(*nearest) {}
+
+  // The first lines of a row: the hardware prefetcher takes over from there.
+  void Prefetch(std::uint32_t slot) const {
+    const auto* bytes = reinterpret_cast<const char*>(input_.vectors.row(slot));
+    for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(bytes + 64 * line);
+  }
+  void One(std::uint32_t slot) { nearest_.Add({input_.distance(input_.query, input_.vectors.row(slot)), slot}); }
+  void Four(const std::uint32_t slots[4]) {
+    const float* const rows[4] = {input_.vectors.row(slots[0]), input_.vectors.row(slots[1]),
+                                  input_.vectors.row(slots[2]), input_.vectors.row(slots[3])};
     float distances[4];
-    distance_.Four(query_, rows, distances);
+    input_.distance.Four(input_.query, rows, distances);
     for (std::size_t j = 0; j < 4; ++j) {
-      if (nearest_.MayEnter(distances[j])) nearest_.Add({distances[j], slots_[j]});
+      if (nearest_.MayEnter(distances[j])) nearest_.Add({distances[j], slots[j]});
     }
   }
 
-  const VectorView& vectors_;
-  const DistanceFunction& distance_;
-  const float* query_;
+ private:
+  const ScanInput& input_;
   NearestList& nearest_;
-  std::uint32_t slots_[kAhead + 4] = {};
-  std::size_t size_ = 0;
-  std::uint64_t count_ = 0;
+};
+
+class CodeSource {
+ public:
+  // query: with its residual.
+  CodeSource(const Graph& graph, const ScanInput& input, const NodeCode& query, NearestList* nearest)
+      : graph_(graph),
+        space_(*graph.code_space()),
+        kernels_(simd::ActiveCodeKernels()),
+        input_(input),
+        query_(query),
+        side_{.code = query.bytes(), .sum = query.sum},
+        nearest_(*nearest) {
+    SetBound();
+  }
+
+  std::uint64_t rows_read() const { return rows_read_; }
+
+  void Prefetch(std::uint32_t slot) const {
+    const auto* code = reinterpret_cast<const char*>(&graph_.Code(slot));
+    const char* const end = code + space_.node_bytes();
+    for (code -= reinterpret_cast<std::uintptr_t>(code) % 64; code < end; code += 64) __builtin_prefetch(code);
+  }
+  void One(std::uint32_t slot) {
+    const NodeCode& row = graph_.Code(slot);
+    Judge(slot, row, kernels_.dot(side_, row.bytes(), space_.code_bytes()));
+  }
+  void Four(const std::uint32_t slots[4]) {
+    const NodeCode* const rows[4] = {&graph_.Code(slots[0]), &graph_.Code(slots[1]), &graph_.Code(slots[2]),
+                                     &graph_.Code(slots[3])};
+    const std::int8_t* const bytes[4] = {rows[0]->bytes(), rows[1]->bytes(), rows[2]->bytes(), rows[3]->bytes()};
+    std::int32_t dots[4];
+    kernels_.dot_x4(side_, bytes, space_.code_bytes(), dots);
+    for (std::size_t j = 0; j < 4; ++j) Judge(slots[j], *rows[j], dots[j]);
+  }
+
+ private:
+  void Judge(std::uint32_t slot, const NodeCode& row, std::int32_t dot) {
+    if (space_.IsBeyond(query_, row, space_.Distance(query_, row, dot), bound_)) return;
+    ++rows_read_;
+    const float distance = input_.distance(input_.query, input_.vectors.row(slot));
+    if (!nearest_.MayEnter(distance)) return;
+    nearest_.Add({distance, slot});
+    SetBound();
+  }
+
+  void SetBound() { bound_ = nearest_.IsFull() ? space_.BoundOf(query_, nearest_.Farthest()) : CodeSpace::kNoBound; }
+
+  const Graph& graph_;
+  const CodeSpace& space_;
+  const simd::CodeKernels& kernels_;
+  const ScanInput& input_;
+  const NodeCode& query_;
+  const simd::CodeQuery side_;
+  NearestList& nearest_;
+  float bound_ = 0;
+  std::uint64_t rows_read_ = 0;
 };
 
 }  // namespace
 
-// 8 parameters: the parts of one View and one query, on the hot path, each by reference.
-std::uint64_t ScanRange(const VectorView& vectors, const DistanceFunction& distance, const float* query,
-                        const Deaths& deaths, Clock clock, const Bitset* matches, SlotRange range,
-                        NearestList* nearest) {
-  Scorer scorer(vectors, distance, query, nearest);
-  const std::uint64_t end_word = (std::uint64_t{range.end} + 63) / 64;
-  for (std::uint64_t word = range.begin / 64; word < end_word; ++word) {
-    std::uint64_t slots = matches == nullptr ? ~std::uint64_t{0} : matches->words()[word];
-    if (word == range.begin / 64) slots &= ~std::uint64_t{0} << (range.begin % 64);
-    if (slots != 0) slots &= deaths.VisibleWord(word, clock);
-    if (word * 64 + 64 > range.end) slots &= (std::uint64_t{1} << (range.end % 64)) - 1;
-    for (; slots != 0; slots &= slots - 1) {
-      scorer.Add(static_cast<std::uint32_t>(word * 64 + static_cast<std::uint64_t>(std::countr_zero(slots))));
-    }
-  }
-  return scorer.Finish();
+std::uint64_t ScanRange(const ScanInput& input, SlotRange range, NearestList* nearest) {
+  RowSource source(input, nearest);
+  Scorer<RowSource> scorer(&source);
+  const std::uint64_t count = ForEachSlot(input, range, [&](std::uint32_t slot) { scorer.Add(slot); });
+  scorer.Finish();
+  return count;
+}
+
+std::optional<CodeScan> CodeScan::Begin(const Graph& graph, const ScanInput& input) {
+  const CodeSpace* space = graph.code_space();
+  if (space == nullptr || input.distance.metric() == Metric::kInnerProduct) return std::nullopt;
+  const std::uint32_t end = graph.linked();
+  if (end == 0 || graph.MappedLevel0() != nullptr) return std::nullopt;
+  CodeScan scan(graph, end);
+  scan.query_.resize(space->node_bytes() / sizeof(NodeCode));
+  space->Encode(input.query, scan.query_.data());
+  return scan;
+}
+
+std::uint64_t CodeScan::Scan(const ScanInput& input, SlotRange range, NearestList* nearest) {
+  CodeSource source(*graph_, input, query_.front(), nearest);
+  Scorer<CodeSource> scorer(&source);
+  const std::uint64_t count = ForEachSlot(input, range, [&](std::uint32_t slot) { scorer.Add(slot); });
+  scorer.Finish();
+  scanned_ += count;
+  rows_read_ += source.rows_read();
+  return count;
 }
 
 }  // namespace vdb

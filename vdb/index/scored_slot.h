@@ -45,6 +45,7 @@ class NearestList {
   }
 
   std::size_t size() const { return heap_.size(); }
+  bool IsFull() const { return heap_.size() >= k_; }
   // Distance of the farthest one held; there is one.
   float Farthest() const { return heap_.front().distance; }
 

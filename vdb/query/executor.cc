@@ -13,6 +13,8 @@ namespace {
 
 // Slots scanned between two looks at the clock on the wall: some milliseconds.
 constexpr std::uint32_t kSlotsPerLook = std::uint32_t{1} << 16;
+// Of fewer rows for each hit nearly all are looked at, whatever their codes say.
+constexpr std::uint64_t kRowsPerHitForCodes = 8;
 
 const Bitset* SlotsOf(const MatchSet* set) {
   return set == nullptr ? nullptr : &set->slots;
@@ -23,17 +25,31 @@ const MatchSet* ScannedSet(const SearchParameters& parameters) {
   return parameters.with_vector != nullptr ? parameters.with_vector : parameters.matches;
 }
 
+ScanInput InputOf(const SearchTarget& target, const SearchParameters& parameters, const DistanceFunction& distance) {
+  return {.vectors = target.vectors,
+          .distance = distance,
+          .query = parameters.query,
+          .deaths = *target.deaths,
+          .clock = target.clock,
+          .matches = SlotsOf(ScannedSet(parameters))};
+}
+
 // P0: every matching record.
 void Scan(const SearchTarget& target, const SearchParameters& parameters, const DistanceFunction& distance,
           ExecutedSearch* result) {
   NearestList nearest(parameters.k);
-  const std::uint32_t end = target.clock.committed;
-  for (std::uint32_t begin = 0; begin < end; begin += std::min(kSlotsPerLook, end - begin)) {
+  const ScanInput input = InputOf(target, parameters, distance);
+  std::optional<CodeScan> codes;
+  if (result->plan.estimated_distances >= kRowsPerHitForCodes * parameters.k) {
+    codes = CodeScan::Begin(*target.graph, input);
+  }
+  for (SlotRange range; range.begin < target.clock.committed; range.begin = range.end) {
     result->timed_out = parameters.deadline.Passed();
     if (result->timed_out) return;
-    result->distances +=
-        ScanRange(target.vectors, distance, parameters.query, *target.deaths, target.clock,
-                  SlotsOf(ScannedSet(parameters)), {begin, begin + std::min(kSlotsPerLook, end - begin)}, &nearest);
+    const bool has_codes = codes && range.begin < codes->end() && codes->IsOfUse();
+    const std::uint32_t end = has_codes ? std::min(codes->end(), target.clock.committed) : target.clock.committed;
+    range.end = range.begin + std::min(kSlotsPerLook, end - range.begin);
+    result->distances += has_codes ? codes->Scan(input, range, &nearest) : ScanRange(input, range, &nearest);
   }
   result->hits = nearest.Take();
   if (parameters.radius) {
@@ -99,8 +115,7 @@ bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const
   // linked may be ahead of the clock: then there is no tail.
   const SlotRange tail{std::min(walked.linked, target.clock.committed), target.clock.committed};
   result->tail_rows = tail.end - tail.begin;
-  result->distances += ScanRange(target.vectors, distance, parameters.query, *target.deaths, target.clock,
-                                 SlotsOf(ScannedSet(parameters)), tail, &nearest);
+  result->distances += ScanRange(InputOf(target, parameters, distance), tail, &nearest);
   result->hits = nearest.Take();
   result->complete = result->hits.size() >= parameters.k;
   return result->complete;
