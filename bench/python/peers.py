@@ -27,7 +27,7 @@ BATCH = 1_000
 
 
 class Vdbx:
-    """durable: one sync at the end"""
+    """durable: one sync at the end, when all is in the graph"""
 
     def open(self, path):
         import vdbx
@@ -38,6 +38,7 @@ class Vdbx:
     def load(self, ids, vectors, payloads):
         for i in range(0, len(ids), BATCH):
             self.rows.upsert(ids[i : i + BATCH], vectors[i : i + BATCH], payloads[i : i + BATCH], sync=i + BATCH >= len(ids))
+        self.rows.wait_for_index()
 
     def search(self, vector, filtered):
         filter = "pos = 'noun' AND depth > 5" if filtered else None
