@@ -106,8 +106,19 @@ TEST_P(GraphSearch, GivesUpAtItsLimit) {
   index.Add(ClusteredRows(2'000, kSpec));
   index.LinkAll();
   const std::vector<float> query(kSpec.dim, 0.0F);
-  EXPECT_TRUE(index.Walk(query, {.k = 10, .ef = 200, .max_distances = 100}).gave_up);
-  EXPECT_FALSE(index.Walk(query, {.k = 10, .ef = 200, .max_distances = 2'000}).gave_up);
+  Bitset odd(2'000);
+  for (std::uint32_t slot = 1; slot < 2'000; slot += 2) odd.Set(slot);
+  for (const Bitset* matches : {static_cast<const Bitset*>(nullptr), static_cast<const Bitset*>(&odd)}) {
+    const auto walk = [&](std::uint64_t max_distances) {
+      return index.Walk(query, {.k = 10, .ef = 200, .max_distances = max_distances, .matches = matches});
+    };
+    const GraphSearchResult given_up = walk(100);
+    EXPECT_TRUE(given_up.gave_up);
+    EXPECT_TRUE(given_up.hits.empty());
+    EXPECT_GT(given_up.distances, 100U);
+    EXPECT_FALSE(walk(2'000).gave_up);
+    EXPECT_EQ(walk(2'000).hits.size(), 10U);
+  }
 }
 
 TEST_P(GraphSearch, AnEmptyGraphLooksAtNothing) {

@@ -43,18 +43,18 @@ GraphSearchResult RunWalk(Walk<Codes>* walk, EntryPoint entry, const GraphSearch
   WalkLimits limits{
       .ef = options.ef, .level = 0, .stop = stop, .max_distances = options.max_distances, .deadline = options.deadline};
   if (stop.rank > 0) limits.keep = RerankPool(options.k);
+  const auto search = [&](const auto& accept, auto* pool) {
+    result.gave_up = !walk->template Search<1>(start, limits, accept, PaperRules(), pool);
+    if (!result.gave_up) pool->Take(&result.hits, nullptr);
+  };
   const Bitset* matches = options.matches;
   if (matches == nullptr && options.ef <= kSortedPoolEf) {
-    SortedPool& pool = ThreadScratch().sorted;
-    result.gave_up = !walk->template Search<1>(start, limits, visible, PaperRules(), &pool);
-    pool.Take(&result.hits, nullptr);
+    search(visible, &ThreadScratch().sorted);
   } else {
     const auto accept = [&](std::uint32_t slot) {
       return visible(slot) && (matches == nullptr || matches->Test(slot));
     };
-    HeapPool& pool = ThreadScratch().heaps;
-    result.gave_up = !walk->template Search<1>(start, limits, accept, PaperRules(), &pool);
-    pool.Take(&result.hits, nullptr);
+    search(accept, &ThreadScratch().heaps);
   }
   result.timed_out = result.gave_up && options.deadline.Passed();
   result.distances = walk->counts().distances;

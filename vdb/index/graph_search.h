@@ -38,7 +38,7 @@ inline std::size_t AdaptivePool(std::size_t k) {
 }
 
 struct GraphSearchResult {
-  std::vector<ScoredSlot> hits;  // nearest first, at most k
+  std::vector<ScoredSlot> hits;  // nearest first, at most k; none if it gave up
   std::uint64_t distances = 0;
   std::uint64_t expanded = 0;
   std::uint32_t linked = 0;  // slots at or above it were not looked at: the caller's tail
