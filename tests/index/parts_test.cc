@@ -46,35 +46,42 @@ TEST(VisitedSet, GathersEachSlotOnceAndForgets) {
 // What both pools must do, written plainly: all that was ever let in, and which of it was expanded.
 class PlainPool {
  public:
-  explicit PlainPool(std::size_t capacity) : capacity_(capacity) {}
+  explicit PlainPool(const PoolLimits& limits) : limits_(limits) {}
 
   float Worst() const {
-    std::vector<ScoredSlot> accepted = Accepted();
-    return accepted.size() < capacity_ ? INFINITY : accepted.back().distance;
+    return accepted_.size() < limits_.acceptable ? worst_ : std::min(worst_, accepted_.back().distance);
   }
   void Insert(ScoredSlot candidate, bool acceptable) {
     open_.push_back(candidate);
-    if (acceptable) accepted_.push_back(candidate);
+    if (!acceptable) return;
+    accepted_.insert(std::upper_bound(accepted_.begin(), accepted_.end(), candidate), candidate);
+    if (accepted_.size() > limits_.acceptable) accepted_.pop_back();
   }
   bool Next(std::uint32_t* slot) {
     const auto nearest = std::min_element(open_.begin(), open_.end());
-    const std::vector<ScoredSlot> accepted = Accepted();
-    if (nearest == open_.end() || (accepted.size() == capacity_ && accepted.back() < *nearest)) return false;
+    if (nearest == open_.end() || nearest->distance > stop_) return false;
+    if (accepted_.size() == limits_.acceptable && accepted_.back() < *nearest) return false;
     *slot = nearest->slot;
     open_.erase(nearest);
     return true;
   }
-  std::vector<ScoredSlot> Accepted() const {
-    std::vector<ScoredSlot> sorted = accepted_;
-    std::sort(sorted.begin(), sorted.end());
-    if (sorted.size() > capacity_) sorted.resize(capacity_);
-    return sorted;
+  // What is beyond the stop rule is a result only as one of the nearest that are kept.
+  void EndStep() {
+    const StopRule& stop = limits_.stop;
+    if (stop.rank == 0 || accepted_.size() < stop.rank) return;
+    stop_ = stop.factor * std::max(0.0F, accepted_[stop.rank - 1].distance + stop.base) - stop.base;
+    if (accepted_.size() < limits_.keep) return;
+    while (accepted_.size() > limits_.keep && accepted_.back().distance > stop_) accepted_.pop_back();
+    worst_ = std::max(stop_, accepted_.back().distance);
   }
+  const std::vector<ScoredSlot>& Accepted() const { return accepted_; }
 
  private:
-  const std::size_t capacity_;
+  const PoolLimits limits_;
   std::vector<ScoredSlot> open_;
-  std::vector<ScoredSlot> accepted_;
+  std::vector<ScoredSlot> accepted_;  // nearest first
+  float worst_ = INFINITY;
+  float stop_ = INFINITY;
 };
 
 template <typename Pool>
@@ -82,14 +89,22 @@ class Pools : public ::testing::Test {};
 using PoolTypes = ::testing::Types<SortedPool, HeapPool>;
 TYPED_TEST_SUITE(Pools, PoolTypes);
 
-TYPED_TEST(Pools, DoAsThePaperSays) {
+// Without a stop rule as the paper says, with one both as one.
+TYPED_TEST(Pools, DoAsThePlainOne) {
   std::mt19937 random(11);
   TypeParam pool;
-  for (int round = 0; round < 300; ++round) {
-    const std::size_t capacity = 1 + random() % 20;
+  std::uint32_t turned_away = 0;
+  for (int round = 0; round < 900; ++round) {
+    PoolLimits limits{.acceptable = 1 + random() % 20};
+    if (round % 3 != 0) {
+      limits.stop = {.rank = 1 + random() % limits.acceptable,
+                     .factor = std::array{1.0F, 1.1F, 1.5F}[random() % 3],
+                     .base = std::array{0.0F, 10.0F, 25.0F}[random() % 3]};
+      if (round % 3 == 1) limits.keep = limits.stop.rank + random() % 8;
+    }
     const std::uint32_t acceptable_percent = std::array{100U, 70U, 10U, 0U}[random() % 4];
-    PlainPool plain(capacity);
-    pool.Begin({.acceptable = capacity});
+    PlainPool plain(limits);
+    pool.Begin(limits);
     for (std::uint32_t slot = 0; slot < 200; ++slot) {
       const auto distance = static_cast<float>(random() % 50) - 10.0F;  // many ties
       ASSERT_EQ(pool.MayEnter(distance), distance < plain.Worst());
@@ -97,8 +112,12 @@ TYPED_TEST(Pools, DoAsThePaperSays) {
         const bool acceptable = random() % 100 < acceptable_percent;
         pool.Insert(distance, slot, acceptable);
         plain.Insert({distance, slot}, acceptable);
+      } else {
+        turned_away += plain.Accepted().size() < limits.acceptable ? 1 : 0;
       }
       if (random() % 3 != 0) continue;
+      pool.EndStep();
+      plain.EndStep();
       std::uint32_t wanted = 0;
       std::uint32_t next = 0;
       std::uint32_t peeked = 0;
@@ -112,6 +131,7 @@ TYPED_TEST(Pools, DoAsThePaperSays) {
     pool.Take(&accepted, nullptr);
     ASSERT_EQ(accepted, plain.Accepted());
   }
+  EXPECT_GT(turned_away, 0U) << "by the stop rule, with room for more";
 }
 
 TEST(SortedPool, HoldsNoMoreThanItsLimit) {

@@ -1,8 +1,9 @@
 // What one walk needs beside the graph: which slots it has seen, and its pool of candidates. One per thread.
 //
-// Two pools with one interface and one stop rule (a candidate beyond the ef-th nearest acceptable one is never
-// expanded): SortedPool, a sorted array, the faster one while few candidates are held; HeapPool, for a large ef or a
-// filter, when many candidates are not acceptable. Thread safety: none. Memory: one bit per slot, and the pool.
+// Two pools with one interface and the same answers (a candidate beyond the ef-th nearest acceptable one, or beyond the
+// stop rule, is never expanded): SortedPool, a sorted array, the faster one while few candidates are held; HeapPool,
+// for a large ef or a filter, when many candidates are not acceptable. Thread safety: none. Memory: one bit per slot,
+// and the pool.
 #ifndef VDB_INDEX_SEARCH_SCRATCH_H_
 #define VDB_INDEX_SEARCH_SCRATCH_H_
 
@@ -73,6 +74,9 @@ struct StopRule {
   std::size_t rank = 0;  // 0: none
   float factor = 1;
   float base = 0;
+
+  // The distance beyond which nothing is expanded, from that of the rank-th nearest.
+  float StopBeyond(float distance) const { return factor * std::max(0.0F, distance + base) - base; }
 };
 
 // How much a pool holds.
@@ -133,8 +137,7 @@ class SortedPool {
       at = 0;
       for (std::size_t left = limits_.stop.rank; (left -= flags_[at] & kAcceptable) > 0;) ++at;
     }
-    const float nearest = std::max(0.0F, FromOrderedKey(keys_[at]).distance + limits_.stop.base);
-    stop_ = limits_.stop.factor * nearest - limits_.stop.base;
+    stop_ = limits_.stop.StopBeyond(FromOrderedKey(keys_[at]).distance);
     if (accepted_ < limits_.keep) return;
     while ((accepted_ > limits_.keep || (flags_[size_ - 1] & kAcceptable) == 0) && Farthest() > stop_) Drop();
     cursor_ = std::min(cursor_, size_);
@@ -214,12 +217,12 @@ class HeapPool {
     if (!acceptable) return;
     accepted_.push_back(key);
     std::push_heap(accepted_.begin(), accepted_.end());
-    if (accepted_.size() > limits_.acceptable) {
-      std::pop_heap(accepted_.begin(), accepted_.end());
-      accepted_.pop_back();
-    }
-    if (accepted_.size() == limits_.acceptable) worst_ = FromOrderedKey(accepted_.front()).distance;
-    if (limits_.stop.rank > 0) Tighten(key);
+    if (accepted_.size() > limits_.acceptable) DropFarthest(&accepted_);
+    if (accepted_.size() == limits_.acceptable) worst_ = std::min(worst_, Farthest());
+    if (limits_.stop.rank == 0) return;
+    nearest_.push_back(key);
+    std::push_heap(nearest_.begin(), nearest_.end());
+    if (nearest_.size() > limits_.stop.rank) DropFarthest(&nearest_);
   }
 
   bool Next(std::uint32_t* slot) {
@@ -229,7 +232,14 @@ class HeapPool {
     return true;
   }
 
-  void EndStep() const {}  // the stop rule is kept up with every acceptable one
+  // After the distances of a step: applies the stop rule.
+  void EndStep() {
+    if (limits_.stop.rank == 0 || nearest_.size() < limits_.stop.rank) return;
+    stop_ = limits_.stop.StopBeyond(FromOrderedKey(nearest_.front()).distance);
+    if (accepted_.size() < limits_.keep) return;
+    while (accepted_.size() > limits_.keep && Farthest() > stop_) DropFarthest(&accepted_);
+    worst_ = std::min(worst_, std::max(stop_, Farthest()));
+  }
 
   bool Peek(std::uint32_t* slot) const {
     if (open_.empty() || FromOrderedKey(open_.front()).distance > stop_) return false;
@@ -246,25 +256,20 @@ class HeapPool {
   }
 
  private:
-  // The stop rule's rank nearest acceptable ones, of which the farthest counts.
-  void Tighten(std::uint64_t key) {
-    nearest_.push_back(key);
-    std::push_heap(nearest_.begin(), nearest_.end());
-    if (nearest_.size() > limits_.stop.rank) {
-      std::pop_heap(nearest_.begin(), nearest_.end());
-      nearest_.pop_back();
-    }
-    if (nearest_.size() < limits_.stop.rank) return;
-    const float farthest = std::max(0.0F, FromOrderedKey(nearest_.front()).distance + limits_.stop.base);
-    stop_ = limits_.stop.factor * farthest - limits_.stop.base;
+  static void DropFarthest(std::vector<std::uint64_t>* heap) {
+    std::pop_heap(heap->begin(), heap->end());
+    heap->pop_back();
   }
+
+  // Of the acceptable ones.
+  float Farthest() const { return FromOrderedKey(accepted_.front()).distance; }
 
   PoolLimits limits_;
   float worst_ = 0;
   float stop_ = 0;
   std::vector<std::uint64_t> open_;      // nearest on top
   std::vector<std::uint64_t> accepted_;  // farthest on top
-  std::vector<std::uint64_t> nearest_;   // farthest on top
+  std::vector<std::uint64_t> nearest_;   // the stop rule's rank nearest acceptable ones, farthest on top
 };
 
 // Room for a query's code.
