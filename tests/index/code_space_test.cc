@@ -204,6 +204,7 @@ TEST_P(Excess, IsThreeTimesWhatIsMeasured) {
   int beyond = 0;
   for (std::uint32_t i = 0; i < 60; ++i) {
     const auto query = Encoded(space, view.row(i), true);
+    const CodeSpace::QueryError error = space.ErrorOf(query[0]);
     for (std::uint32_t j = 60; j < kRows; ++j) {
       const auto row = Encoded(space, view.row(j));
       const double exact = MetricDistance(metric, dim, view.row(i), view.row(j));
@@ -211,7 +212,7 @@ TEST_P(Excess, IsThreeTimesWhatIsMeasured) {
       const double wanted =
           (double{space.DistanceOf(1)} - double{space.DistanceOf(0)}) * exact + double{space.DistanceOf(0)};
       const float distance = DistanceBetween(space, query[0], row[0]);
-      const double share = (distance - wanted) / double{space.ExcessOf(query[0], row[0], distance)};
+      const double share = (distance - wanted) / double{space.ExcessOf(error, row[0], distance)};
       squares += share * share;
       ++pairs;
       beyond += share > 1 ? 1 : 0;

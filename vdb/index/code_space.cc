@@ -216,22 +216,27 @@ float CodeSpace::NormSquared(const NodeCode& code) const {
   return code.scale * code.scale * static_cast<float>(squares);
 }
 
-float CodeSpace::ExcessOf(const NodeCode& query, const NodeCode& row, float distance) const {
-  // Variance of a component: each side's error is spread over all directions. A component of the query is wrong by up
-  // to s / 2, s^2 / 12 on the average of squares.
+float CodeSpace::PointNormSquared(const NodeCode& code) const {
+  return std::max(0.0F, metric_offset_ + 1 - 2 * code.term + NormSquared(code));
+}
+
+CodeSpace::QueryError CodeSpace::ErrorOf(const NodeCode& query) const {
+  // A component of the query is wrong by up to s / 2, s^2 / 12 on the average of squares.
+  return {.variance = query.scale * query.scale / 12,
+          .norm_squared = metric_ == Metric::kInnerProduct ? PointNormSquared(query) : 0};
+}
+
+float CodeSpace::ExcessOf(const QueryError& query, const NodeCode& row, float distance) const {
+  // Each side's error is spread over all directions.
   const auto components = static_cast<float>(centre_.size());
-  const float row_error = row.residual * row.residual / components;
-  const float query_error = query.scale * query.scale / 12;
-  const float both = row_error + query_error;
+  const float row_variance = row.residual * row.residual / components;
+  const float both = row_variance + query.variance;
   // With rows a, b and errors d, e: |a + d - b - e|^2 - |a - b|^2 = 2 (a - b).(d - e) + |d - e|^2.
   if (metric_ != Metric::kInnerProduct) {
     return kDeviations * 2 * std::sqrt(both * std::max(distance, 0.0F)) + both * components;
   }
   // (a + d).(b + e) - a.b = a.e + b.d + d.e.
-  const auto norm_squared = [&](const NodeCode& code) {
-    return std::max(0.0F, metric_offset_ + 1 - 2 * code.term + NormSquared(code));
-  };
-  return kDeviations * std::sqrt(row_error * norm_squared(query) + query_error * norm_squared(row));
+  return kDeviations * std::sqrt(row_variance * query.norm_squared + query.variance * PointNormSquared(row));
 }
 
 float CodeSpace::BoundOf(const NodeCode& query, float metric_distance) const {

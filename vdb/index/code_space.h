@@ -68,9 +68,15 @@ class CodeSpace {
   }
   // The distance that codes without error would have, from the metric's (see DistanceFunction).
   float DistanceOf(float metric_distance) const { return metric_scale_ * metric_distance + metric_offset_; }
-  // By how much `distance`, which is Distance between the two, may be greater than DistanceOf: what it is on the
+  // What the errors of a query's code do to its distances, the same for all rows.
+  struct QueryError {
+    float variance = 0;      // of a component
+    float norm_squared = 0;  // of the query; for inner product only
+  };
+  QueryError ErrorOf(const NodeCode& query) const;
+  // By how much `distance`, which is Distance between query and row, may be greater than DistanceOf: what it is on the
   // average and three standard deviations, taking rounding errors as independent of rows and of each other.
-  float ExcessOf(const NodeCode& query, const NodeCode& row, float distance) const;
+  float ExcessOf(const QueryError& query, const NodeCode& row, float distance) const;
 
   // Proofs, by the triangle inequality: not for inner products. A row is farther from the query than metric_distance,
   // as the float32 kernels compute it, if IsBeyond(query, row, Distance(query, row), BoundOf(query, metric_distance)),
@@ -98,6 +104,8 @@ class CodeSpace {
   void SetZero(NodeCode* out) const;
   // Of s c, without the mean.
   float NormSquared(const NodeCode& code) const;
+  // Of mean + s c, for inner product.
+  float PointNormSquared(const NodeCode& code) const;
 
   const Metric metric_;
   const std::vector<float> mean_;

@@ -18,12 +18,13 @@ void PrefetchRow(const VectorView& vectors, std::uint32_t slot) {
 std::vector<ScoredSlot> Rerank(const RerankSource& source, const float* query, const NodeCode& query_code,
                                std::span<const ScoredSlot> candidates, std::size_t k) {
   const CodeSpace& space = *source.graph.code_space();
+  const CodeSpace::QueryError query_error = space.ErrorOf(query_code);
   NearestList nearest(k);
   for (std::size_t i = 0; i < std::min(kAhead, candidates.size()); ++i) PrefetchRow(source.vectors, candidates[i].slot);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const ScoredSlot candidate = candidates[i];
     if (nearest.size() == k) {
-      const float excess = space.ExcessOf(query_code, source.graph.Code(candidate.slot), candidate.distance);
+      const float excess = space.ExcessOf(query_error, source.graph.Code(candidate.slot), candidate.distance);
       if (candidate.distance - excess > space.DistanceOf(nearest.Farthest())) break;
     }
     if (i + kAhead < candidates.size()) PrefetchRow(source.vectors, candidates[i + kAhead].slot);
