@@ -68,6 +68,27 @@ INSTANTIATE_TEST_SUITE_P(All, CalibrationTest,
                                   std::string(CodeKindName(std::get<1>(test.param)));
                          });
 
+// What is measured is recall, not how long rows are.
+TEST(Calibration, OfShortAndOfLongRowsIsThatOfTheSameRows) {
+  for (const Metric metric : {Metric::kL2Squared, Metric::kInnerProduct}) {
+    std::vector<CurvePoint> wanted;
+    for (const int exponent : {0, -33, 33}) {
+      Rows rows = ClusteredRows(2'000, kSpec);
+      for (std::vector<float>& row : rows) {
+        for (float& x : row) x = std::ldexp(x, exponent);
+      }
+      IndexUnderTest index(metric, kSpec.dim, 8, 2, CodeKind::kInt8);
+      index.Add(rows);
+      index.LinkAll(40);
+      const std::optional<RecallCurve> curve = Measure(index);
+      ASSERT_TRUE(curve);
+      if (exponent == 0) wanted.assign(curve->points().begin(), curve->points().end());
+      ASSERT_EQ(curve->points().size(), wanted.size()) << MetricName(metric) << " 2^" << exponent;
+      for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_EQ(curve->points()[i].recall, wanted[i].recall);
+    }
+  }
+}
+
 TEST(Calibration, HiddenSlotIsNoHit) {
   IndexUnderTest index(Metric::kL2Squared, kSpec.dim, 8, 1, CodeKind::kInt8);
   const Rows rows = ClusteredRows(1'500, kSpec);

@@ -75,6 +75,7 @@ double MetricDistance(Metric metric, std::size_t dim, const A* a, const B* b) {
     const double y = double{b[i]};
     sum += metric == Metric::kL2Squared ? (x - y) * (x - y) : x * y;
   }
+  if (metric == Metric::kInnerProduct) return -sum;
   return metric == Metric::kL2Squared ? sum : 1 - sum;
 }
 
@@ -148,7 +149,7 @@ TEST_P(Codes, DistancesAreThoseBetweenTheirPoints) {
       const auto b = Encoded(space, view.row(j));
       const std::vector<double> other = point_of(b[0]);
       const double exact = MetricDistance(of_points, point.size(), point.data(), other.data());
-      const double wanted = metric == Metric::kInnerProduct ? exact + mean_norm - 1 : exact;
+      const double wanted = metric == Metric::kInnerProduct ? exact + mean_norm : exact;
       const double sizes = std::abs(a[0].term) + std::abs(b[0].term) + std::abs(wanted) + 1e-3;
       EXPECT_NEAR(DistanceBetween(space, a[0], b[0]), wanted, 4e-6 * sizes) << i << " " << j;
       EXPECT_EQ(DistanceBetween(space, a[0], b[0]), DistanceBetween(space, b[0], a[0]));

@@ -27,8 +27,8 @@ constexpr std::array<float, 12> kFactors = {1.0F,  1.02F, 1.04F, 1.065F, 1.09F, 
                                             1.15F, 1.2F,  1.25F, 1.35F,  1.6F,  2.0F};
 // More recall than that is not told apart from all of it by so few queries.
 constexpr float kFullRecall = 0.9995F;
-// Of 1 - dot, where that is near 0: two rows that are the same.
-constexpr float kRounding = 2e-7F;
+// Of cosine's 1 - dot, where that is near 0: two rows that are the same.
+constexpr float kCosineRounding = 2e-7F;
 // Rows that are compared with all queries before the next ones are: they stay in the cache.
 constexpr std::uint32_t kTileRows = 128;
 
@@ -125,6 +125,7 @@ class Calibration {
   // Mean recall of queries [begin, end).
   float MeasureSample(std::size_t which, float factor, std::size_t begin, std::size_t end) {
     const std::size_t k = kMeasuredK[which];
+    const float rounding = input_.distance.metric() == Metric::kCosine ? kCosineRounding : 0;
     std::size_t found = 0;
     std::size_t queries = 0;
     for (std::size_t q = begin; q < end; q += kEveryQuery[which], ++queries) {
@@ -133,7 +134,7 @@ class Calibration {
       const GraphSearchResult result = SearchGraph(input_.graph, input_.vectors, input_.distance,
                                                    input_.vectors.row(queries_[q]), options, input_.deaths, clock_);
       // Kernels for one row and for four round differently.
-      const float farthest = truth_[q][which] + 1e-5F * std::abs(truth_[q][which]) + kRounding;
+      const float farthest = truth_[q][which] + 1e-5F * std::abs(truth_[q][which]) + rounding;
       for (const ScoredSlot& hit : result.hits) found += hit.distance <= farthest ? 1 : 0;
       distances_ += result.distances;
     }

@@ -73,14 +73,14 @@ CodeSpace::CodeSpace(Metric metric, std::vector<float> mean, float largest_norm,
     rotated_mean_.resize(code_bytes_);
     rotation_->Apply(rotated_mean_.data());
   }
-  // Under cosine rows have length 1: |a - b|^2 = 2 (1 - a.b). For inner product 1 - a.b with a = mean + a' is
-  // 1 - |mean|^2 - mean.a' - mean.b' - a'.b', of which the first two are left out.
+  // Under cosine rows have length 1: |a - b|^2 = 2 (1 - a.b). For inner product -a.b with a = mean + a' is
+  // -|mean|^2 - mean.a' - mean.b' - a'.b', of which the first is left out.
   if (metric_ == Metric::kCosine) metric_scale_ = 2;
   if (metric_ == Metric::kInnerProduct) {
     factor_ = 1;
     double norm = 0;
     for (const float x : mean_) norm += double{x} * x;
-    metric_offset_ = static_cast<float>(norm - 1);
+    metric_offset_ = static_cast<float>(norm);
   }
 }
 
@@ -217,26 +217,28 @@ float CodeSpace::NormSquared(const NodeCode& code) const {
 }
 
 float CodeSpace::PointNormSquared(const NodeCode& code) const {
-  return std::max(0.0F, metric_offset_ + 1 - 2 * code.term + NormSquared(code));
+  return std::max(0.0F, metric_offset_ - 2 * code.term + NormSquared(code));
 }
 
 CodeSpace::QueryError CodeSpace::ErrorOf(const NodeCode& query) const {
   // A component of the query is wrong by up to s / 2, s^2 / 12 on the average of squares.
-  return {.variance = query.scale * query.scale / 12,
+  return {.variance = double{query.scale} * query.scale / 12,
           .norm_squared = metric_ == Metric::kInnerProduct ? PointNormSquared(query) : 0};
 }
 
 float CodeSpace::ExcessOf(const QueryError& query, const NodeCode& row, float distance) const {
-  // Each side's error is spread over all directions.
-  const auto components = static_cast<float>(centre_.size());
-  const float row_variance = row.residual * row.residual / components;
-  const float both = row_variance + query.variance;
+  // Each side's error is spread over all directions. In double: products of four lengths may be beyond float32.
+  const auto components = static_cast<double>(centre_.size());
+  const double row_variance = double{row.residual} * row.residual / components;
+  const double both = row_variance + query.variance;
   // With rows a, b and errors d, e: |a + d - b - e|^2 - |a - b|^2 = 2 (a - b).(d - e) + |d - e|^2.
   if (metric_ != Metric::kInnerProduct) {
-    return kDeviations * 2 * std::sqrt(both * std::max(distance, 0.0F)) + both * components;
+    const double square = std::max(distance, 0.0F);
+    return static_cast<float>(kDeviations * 2 * std::sqrt(both * square) + both * components);
   }
   // (a + d).(b + e) - a.b = a.e + b.d + d.e.
-  return kDeviations * std::sqrt(row_variance * query.norm_squared + query.variance * PointNormSquared(row));
+  const double variance = row_variance * query.norm_squared + query.variance * PointNormSquared(row);
+  return static_cast<float>(kDeviations * std::sqrt(variance));
 }
 
 float CodeSpace::BoundOf(const NodeCode& query, float metric_distance) const {

@@ -52,7 +52,7 @@ class CodeSpace {
   float LargestNorm() const { return largest_norm_; }
   // What makes distances of a query of this norm not negative: 0 but for inner product.
   float StopBase(float query_norm) const {
-    return metric_ == Metric::kInnerProduct ? query_norm * largest_norm_ - metric_offset_ - 1 : 0;
+    return metric_ == Metric::kInnerProduct ? query_norm * largest_norm_ - metric_offset_ : 0;
   }
   // Of a code, zeros at its end included; a multiple of simd::kCodeUnit.
   std::size_t code_bytes() const { return code_bytes_; }
@@ -70,8 +70,8 @@ class CodeSpace {
   float DistanceOf(float metric_distance) const { return metric_scale_ * metric_distance + metric_offset_; }
   // What the errors of a query's code do to its distances, the same for all rows.
   struct QueryError {
-    float variance = 0;      // of a component
-    float norm_squared = 0;  // of the query; for inner product only
+    double variance = 0;      // of a component
+    double norm_squared = 0;  // of the query; for inner product only
   };
   QueryError ErrorOf(const NodeCode& query) const;
   // By how much `distance`, which is Distance between query and row, may be greater than DistanceOf: what it is on the

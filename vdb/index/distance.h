@@ -1,4 +1,5 @@
-// From kernels to a metric's distance: L2 as it is, inner product and cosine (over normalised rows) as 1 - dot.
+// From kernels to a metric's distance: L2 as it is, cosine (over normalised rows) as 1 - dot, inner product as -dot: it
+// orders as what is reported, 1 - dot, and products of any size keep their bits.
 //
 // Thread safety: values over constant tables.
 #ifndef VDB_INDEX_DISTANCE_H_
@@ -22,19 +23,20 @@ class DistanceFunction {
                                            : simd::ActiveFloatKernels().dot_x4),
         dim_(dim),
         metric_(metric),
-        is_dot_(metric != Metric::kL2Squared) {}
+        is_dot_(metric != Metric::kL2Squared),
+        offset_(metric == Metric::kCosine ? 1.0F : 0.0F) {}
 
   Metric metric() const { return metric_; }
 
   float operator()(const float* a, const float* b) const {
     const float value = one_(a, b, dim_);
-    return is_dot_ ? 1.0F - value : value;
+    return is_dot_ ? offset_ - value : value;
   }
 
   void Four(const float* query, const float* const rows[4], float out[4]) const {
     four_(query, rows, dim_, out);
     if (!is_dot_) return;
-    for (std::size_t j = 0; j < 4; ++j) out[j] = 1.0F - out[j];
+    for (std::size_t j = 0; j < 4; ++j) out[j] = offset_ - out[j];
   }
 
  private:
@@ -43,10 +45,12 @@ class DistanceFunction {
   std::size_t dim_;
   Metric metric_;
   bool is_dot_;
+  float offset_;
 };
 
 // What is reported: rounding may take a cosine distance a little below 0 or above 2.
 inline float ReportedDistance(Metric metric, float distance) {
+  if (metric == Metric::kInnerProduct) return 1.0F + distance;
   return metric == Metric::kCosine ? std::clamp(distance, 0.0F, 2.0F) : distance;
 }
 

@@ -29,7 +29,7 @@ StopRule StopRuleFor(const GraphSearchOptions& options, const DistanceFunction& 
   StopRule rule{.rank = options.k, .factor = options.stop_factor};
   if (distance.metric() != Metric::kInnerProduct) return rule;
   if (space == nullptr) return {};
-  rule.base = space->StopBase(std::sqrt(std::max(0.0F, 1.0F - distance(query, query))));
+  rule.base = space->StopBase(std::sqrt(std::max(0.0F, -distance(query, query))));
   return rule;
 }
 

@@ -46,6 +46,7 @@ struct GraphSearchResult {
   bool timed_out = false;    // at the deadline
 };
 
+// query: dim float32, of a ScaledQuery where its length may be any.
 GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, const DistanceFunction& distance,
                               const float* query, const GraphSearchOptions& options, const Deaths& deaths, Clock clock);
 

@@ -6,6 +6,7 @@
 
 #include "vdb/index/flat_search.h"
 #include "vdb/index/graph_search.h"
+#include "vdb/index/scaled_query.h"
 #include "vdb/util/str_cat.h"
 
 namespace vdb {
@@ -52,11 +53,6 @@ void Scan(const SearchTarget& target, const SearchParameters& parameters, const 
     result->distances += has_codes ? codes->Scan(input, range, &nearest) : ScanRange(input, range, &nearest);
   }
   result->hits = nearest.Take();
-  if (parameters.radius) {
-    std::erase_if(result->hits, [&](const ScoredSlot& hit) {
-      return ReportedDistance(target.metric, hit.distance) > *parameters.radius;
-    });
-  }
   result->exact = target.verified;
   result->complete = true;
 }
@@ -95,8 +91,8 @@ Aim AimAt(const SearchTarget& target, const SearchParameters& parameters) {
 }
 
 // P1: the graph, and the tail exactly. Returns false if it found too few or spent too much: then P0 answers.
-bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const Aim& aim, ExecutedSearch* result) {
-  const DistanceFunction distance(target.metric, target.vectors.dim);
+bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const DistanceFunction& distance,
+           const Aim& aim, ExecutedSearch* result) {
   GraphSearchOptions options;
   options.k = parameters.k;
   options.ef = aim.ef;
@@ -123,8 +119,11 @@ bool Sweep(const SearchTarget& target, const SearchParameters& parameters, const
 
 }  // namespace
 
-ExecutedSearch ExecuteSearch(const SearchTarget& target, const SearchParameters& parameters) {
+ExecutedSearch ExecuteSearch(const SearchTarget& target, SearchParameters parameters) {
   ExecutedSearch result;
+  const DistanceFunction distance(target.metric, target.vectors.dim);
+  const ScaledQuery query(distance, parameters.query, target.vectors.dim, target.graph->code_space());
+  parameters.query = query.data();
   SearchEstimate estimate;
   const MatchSet* scanned = ScannedSet(parameters);
   estimate.live_rows = target.live_rows;
@@ -139,7 +138,7 @@ ExecutedSearch ExecuteSearch(const SearchTarget& target, const SearchParameters&
   const std::size_t planned_ef = aim.stop_factor > 0 ? parameters.ef : aim.ef;
   result.plan = ChoosePlan(estimate, DefaultCosts(target.vectors.dim, codes),
                            {.k = parameters.k, .ef = planned_ef, .exact = parameters.exact});
-  const bool swept = result.plan.kind == PlanKind::kSweep && Sweep(target, parameters, aim, &result);
+  const bool swept = result.plan.kind == PlanKind::kSweep && Sweep(target, parameters, distance, aim, &result);
   if (swept) {
     result.stop_factor = aim.stop_factor;
     result.expected_recall = aim.expected_recall;
@@ -149,9 +148,12 @@ ExecutedSearch ExecuteSearch(const SearchTarget& target, const SearchParameters&
     result.fell_back = result.plan.kind != PlanKind::kExact;
     if (result.fell_back) result.plan.why += "; it found too few or cost too much, so every matching record was scored";
     result.plan.kind = PlanKind::kExact;
-    Scan(target, parameters, DistanceFunction(target.metric, target.vectors.dim), &result);
+    Scan(target, parameters, distance, &result);
   }
-  for (ScoredSlot& hit : result.hits) hit.distance = ReportedDistance(target.metric, hit.distance);
+  for (ScoredSlot& hit : result.hits) hit.distance = ReportedDistance(target.metric, query.DistanceOf(hit.distance));
+  if (parameters.radius) {
+    std::erase_if(result.hits, [&](const ScoredSlot& hit) { return hit.distance > *parameters.radius; });
+  }
   return result;
 }
 

@@ -60,7 +60,7 @@ struct ExecutedSearch {
 };
 
 // Throws std::bad_alloc.
-ExecutedSearch ExecuteSearch(const SearchTarget& target, const SearchParameters& parameters);
+ExecutedSearch ExecuteSearch(const SearchTarget& target, SearchParameters parameters);
 
 }  // namespace vdb
 
