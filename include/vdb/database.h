@@ -21,7 +21,9 @@ class DatabaseLease;
 struct OpenOptions {
   // Make the folder and an empty database if there is none; otherwise NotFound.
   bool create_if_missing = true;
-  // Threads for indexing and batches. 0: one per processor.
+  // Threads of each of two pools, twice as many in all. 0: one per processor each. One is for what is waited for:
+  // batches of searches, bulk loads, compaction, verification, indexing that has fallen behind. The other, at the
+  // lowest priority, indexes behind the writers. RocksDB has its own.
   std::size_t threads = 0;
   // Bytes that writes may take in memory before they are written out, [1 MiB, 4 GiB]. Less means shorter replay at open
   // and more writing.

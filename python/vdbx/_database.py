@@ -40,9 +40,9 @@ def open(
 
     One process may have it open for writing, or any number with read_only=True (LockedError otherwise). A path that is
     open in this process already leads to the same database: it closes when each has been closed; other options are an
-    error. sync: whether a write that has returned also survives a power cut, if the write does not say. threads: for
-    indexing and batches, 0: one per processor. accept_data_loss: open although acknowledged data is missing
-    (DataLossError otherwise).
+    error. sync: whether a write that has returned also survives a power cut, if the write does not say. threads: so
+    many for what callers wait for and as many, at the lowest priority, for indexing in the background; 0: one per
+    processor each. accept_data_loss: open although acknowledged data is missing (DataLossError otherwise).
     """
     core = _core.Database.open(os.fspath(path), create, read_only, threads, memtable_bytes, accept_data_loss)
     return Database(core, sync, read_only)
