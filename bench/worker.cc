@@ -22,9 +22,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 
 #include "bench/engine.h"
+#include "vdb/util/str_cat.h"
 
 namespace vdb::bench {
 namespace {
@@ -78,7 +80,15 @@ class Worker {
     return {{"seconds", WallSeconds() - start}};
   }
 
+  // Throws unless queries [begin, end) are there, and at least so many.
+  void CheckQueries(std::size_t begin, std::size_t end, std::size_t at_least) const {
+    if (begin <= end && end <= queries_.rows() && end - begin >= at_least) return;
+    throw std::runtime_error(
+        StrCat("got queries [", begin, ", ", end, "), wanted ", at_least, " or more of the ", queries_.rows()));
+  }
+
   json Hits(std::size_t begin, std::size_t end) const {
+    CheckQueries(begin, end, 1);
     json hits = json::array();
     std::vector<std::uint64_t> rows;
     for (std::size_t q = begin; q < end; ++q) {
@@ -112,20 +122,27 @@ class Worker {
   json Time(const json& request) const {
     const double seconds = request.at("seconds");
     const std::size_t threads = request.at("threads");
-    Ask(request.at("warm").at(0), request.at("warm").at(1), threads, WallSeconds() + seconds);
     const std::size_t passes = request.at("passes");
+    const std::size_t begin = request.at("begin");
+    const std::size_t end = request.at("end");
+    CheckQueries(begin, end, 1);
+    const std::size_t warm_begin = request.at("warm").at(0);
+    const std::size_t warm_end = request.at("warm").at(1);
+    CheckQueries(warm_begin, warm_end, 0);
+    Ask(warm_begin, warm_end, threads, WallSeconds() + seconds);
     const double start = WallSeconds();
     std::vector<double> micros;  // of the first pass
     double best = 0;
     double asked = 0;
     for (std::size_t pass = 0; pass < passes && (pass == 0 || WallSeconds() < start + seconds); ++pass) {
       const double began = WallSeconds();
-      std::vector<double> of_pass = Ask(request.at("begin"), request.at("end"), threads, began + seconds);
+      std::vector<double> of_pass = Ask(begin, end, threads, began + seconds);
       best = std::max(best, static_cast<double>(of_pass.size()) / (WallSeconds() - began));
       asked += static_cast<double>(of_pass.size());
       if (pass == 0) micros = std::move(of_pass);
     }
     const double all = asked / (WallSeconds() - start);
+    if (micros.empty()) throw std::runtime_error(StrCat("no query was answered in ", seconds, " s"));
     double sum = 0;
     for (const double value : micros) sum += value;
     json in_order = json::array();

@@ -105,6 +105,8 @@ class Server:
             best = max(best, len(passes[-1]) / (clock() - began))
         asked = sum(len(micros) for micros in passes)
         micros = passes[0]
+        if not micros:
+            raise ValueError(f"no query of [{request['begin']}, {request['end']}) was answered in {seconds} s")
         return {
             "mean_us": sum(micros) / len(micros),
             "p99_us": sorted(micros)[int(0.99 * (len(micros) - 1))],
