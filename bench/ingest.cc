@@ -67,9 +67,7 @@ json Host(const Options& options) {
 }
 
 Metric ParseMetric(const std::string& name) {
-  for (const Metric known : {Metric::kL2Squared, Metric::kInnerProduct, Metric::kCosine}) {
-    if (name == MetricName(known)) return known;
-  }
+  if (const std::optional<Metric> metric = MetricNamed(name)) return *metric;
   throw std::runtime_error(StrCat("got metric '", name, "', wanted l2, ip or cosine"));
 }
 

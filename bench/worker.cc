@@ -40,10 +40,7 @@ EngineSpec ParseSpec(const std::string& text) {
   spec.data = from.at("data");
   spec.query_file = from.at("query_file");
   spec.folder = from.at("folder");
-  const std::string metric = from.at("metric");
-  for (const Metric known : {Metric::kL2Squared, Metric::kInnerProduct, Metric::kCosine}) {
-    if (metric == MetricName(known)) spec.metric = known;
-  }
+  spec.metric = MetricNamed(from.at("metric").get<std::string>()).value();
   spec.dim = from.at("dim");
   spec.k = from.at("k");
   spec.m = from.at("m");

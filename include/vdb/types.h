@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,14 @@ constexpr std::string_view MetricName(Metric metric) {
   return "unknown";
 }
 
+// What MetricName calls so.
+constexpr std::optional<Metric> MetricNamed(std::string_view name) {
+  for (const Metric metric : {Metric::kL2Squared, Metric::kInnerProduct, Metric::kCosine}) {
+    if (name == MetricName(metric)) return metric;
+  }
+  return std::nullopt;
+}
+
 // What the graph of a collection is built and walked on. Distances of hits are computed from float32 either way.
 enum class CodeKind : std::uint8_t {  // Persistent: never renumber.
   kFloat32 = 0,                       // the vectors themselves
@@ -48,7 +57,7 @@ constexpr CodeKind ResolveCodes(CodeKind codes, std::size_t dim) {
   return dim >= kMinInt8Dim ? CodeKind::kInt8 : CodeKind::kFloat32;
 }
 
-// "float32", "int8" or "by dimension".
+// "float32", "int8" or "auto".
 constexpr std::string_view CodeKindName(CodeKind codes) {
   switch (codes) {
     case CodeKind::kFloat32:
@@ -56,9 +65,17 @@ constexpr std::string_view CodeKindName(CodeKind codes) {
     case CodeKind::kInt8:
       return "int8";
     case CodeKind::kByDimension:
-      return "by dimension";
+      return "auto";
   }
   return "unknown codes";
+}
+
+// What CodeKindName calls so.
+constexpr std::optional<CodeKind> CodeKindNamed(std::string_view name) {
+  for (const CodeKind codes : {CodeKind::kFloat32, CodeKind::kInt8, CodeKind::kByDimension}) {
+    if (name == CodeKindName(codes)) return codes;
+  }
+  return std::nullopt;
 }
 
 // What a write has survived when its call returns Ok. Every write survives the death of the process (kill -9).

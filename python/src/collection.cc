@@ -289,11 +289,7 @@ void BindCollection(nb::module_& module) {
       .def_prop_ro("metric", [](const Collection& c) { return std::string(MetricName(c.options().metric)); })
       .def_prop_ro("m", [](const Collection& c) { return c.options().m; })
       .def_prop_ro("ef_construction", [](const Collection& c) { return c.options().ef_construction; })
-      .def_prop_ro("codes",
-                   [](const Collection& c) {
-                     const CodeKind codes = c.options().codes;
-                     return std::string(codes == CodeKind::kByDimension ? "auto" : CodeKindName(codes));
-                   })
+      .def_prop_ro("codes", [](const Collection& c) { return std::string(CodeKindName(c.options().codes)); })
       .def("upsert", &Upsert, nb::arg("ids"), nb::arg("vectors").none(), nb::arg("payloads").none(), nb::arg("begin"),
            nb::arg("rows"), nb::arg("sync"))
       .def("check_rows", &CheckRows, nb::arg("ids"), nb::arg("vectors").none(), nb::arg("payloads").none())

@@ -18,10 +18,8 @@ namespace vdb::python {
 namespace nb = nanobind;
 namespace {
 
-Metric MetricNamed(const std::string& name) {
-  for (const Metric metric : {Metric::kL2Squared, Metric::kInnerProduct, Metric::kCosine}) {
-    if (name == MetricName(metric)) return metric;
-  }
+Metric ParseMetric(const std::string& name) {
+  if (const std::optional<Metric> metric = MetricNamed(name)) return *metric;
   ThrowInvalid(StrCat("metric '", name, "'; wanted cosine, l2 or ip"));
 }
 
@@ -37,10 +35,8 @@ Database Open(const std::string& path, bool create, bool read_only, std::size_t 
   });
 }
 
-CodeKind CodesNamed(const std::string& name) {
-  if (name == "auto") return CodeKind::kByDimension;
-  if (name == "int8") return CodeKind::kInt8;
-  if (name == "float32") return CodeKind::kFloat32;
+CodeKind ParseCodes(const std::string& name) {
+  if (const std::optional<CodeKind> codes = CodeKindNamed(name)) return *codes;
   ThrowInvalid(StrCat("codes '", name, "'; wanted auto, int8 or float32"));
 }
 
@@ -48,10 +44,10 @@ CodeKind CodesNamed(const std::string& name) {
 Collection CreateCollection(Database& database, const std::string& name, std::size_t dim, const std::string& metric,
                             std::uint32_t m, std::uint32_t ef_construction, const std::string& codes) {
   const CollectionOptions options = {.dim = dim,
-                                     .metric = MetricNamed(metric),
+                                     .metric = ParseMetric(metric),
                                      .m = m,
                                      .ef_construction = ef_construction,
-                                     .codes = CodesNamed(codes)};
+                                     .codes = ParseCodes(codes)};
   return WithoutGil([&] { return database.CreateCollection(name, options); });
 }
 

@@ -68,10 +68,7 @@ class CollectionCodes : public ::testing::TestWithParam<CodeKind> {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, CollectionCodes,
                          ::testing::Values(CodeKind::kFloat32, CodeKind::kInt8, CodeKind::kByDimension),
-                         [](const auto& codes) {
-                           return codes.param == CodeKind::kByDimension ? "by_dimension"
-                                                                        : std::string(CodeKindName(codes.param));
-                         });
+                         [](const auto& codes) { return std::string(CodeKindName(codes.param)); });
 
 TEST_P(CollectionCodes, StayThroughTheLifeOfACollection) {
   Open();
@@ -92,6 +89,19 @@ TEST_P(CollectionCodes, StayThroughTheLifeOfACollection) {
   Open(false, "copy");
   ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
   Check(kRows + 20);
+}
+
+TEST(CodeOptions, AreCalledWhatTheyAreReadFrom) {
+  for (const CodeKind codes : {CodeKind::kFloat32, CodeKind::kInt8, CodeKind::kByDimension}) {
+    EXPECT_EQ(CodeKindNamed(CodeKindName(codes)), codes);
+  }
+  EXPECT_EQ(CodeKindNamed("auto"), CodeKind::kByDimension);
+  EXPECT_EQ(CodeKindNamed("by dimension"), std::nullopt);
+  EXPECT_EQ(CodeKindNamed(CodeKindName(static_cast<CodeKind>(3))), std::nullopt);
+  for (const Metric metric : {Metric::kL2Squared, Metric::kInnerProduct, Metric::kCosine}) {
+    EXPECT_EQ(MetricNamed(MetricName(metric)), metric);
+  }
+  EXPECT_EQ(MetricNamed("L2"), std::nullopt);
 }
 
 TEST(CodeOptions, AreCheckedAndResolved) {

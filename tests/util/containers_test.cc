@@ -12,11 +12,21 @@
 #include "vdb/util/bitset.h"
 #include "vdb/util/checksum.h"
 #include "vdb/util/coding.h"
+#include "vdb/util/round_up.h"
 #include "vdb/util/segmented_array.h"
 #include "vdb/util/str_cat.h"
 
 namespace vdb {
 namespace {
+
+TEST(RoundUp, GivesTheNextMultiple) {
+  EXPECT_EQ(RoundUp(0, 4), 0U);
+  EXPECT_EQ(RoundUp(1, 4), 4U);
+  EXPECT_EQ(RoundUp(4, 4), 4U);
+  EXPECT_EQ(RoundUp(5, 4), 8U);
+  EXPECT_EQ(RoundUp(100, 48), 144U);
+  EXPECT_EQ(RoundUp((std::uint64_t{1} << 40) + 1, 4'096), (std::uint64_t{1} << 40) + 4'096);
+}
 
 TEST(SegmentedArray, NewElementsAreZeroAndKeepTheirValuesAndAddressesAsItGrows) {
   SegmentedArray<std::uint64_t, 2> array;

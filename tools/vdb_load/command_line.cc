@@ -81,11 +81,8 @@ class CommandLine {
       return app_.exit(error) == 0 ? 0 : kExitUsage;
     }
     job_.mode = create_ ? LoadMode::kCreate : (mode_ == "append" ? LoadMode::kAppend : LoadMode::kReplace);
-    job_.options.metric =
-        metric_ == "l2" ? Metric::kL2Squared : (metric_ == "ip" ? Metric::kInnerProduct : Metric::kCosine);
-    job_.options.codes = codes_ == "int8"      ? CodeKind::kInt8
-                         : codes_ == "float32" ? CodeKind::kFloat32
-                                               : CodeKind::kByDimension;
+    job_.options.metric = MetricNamed(metric_).value();  // the parser knows no others
+    job_.options.codes = CodeKindNamed(codes_).value();
     try {
       return Report(Load(job_), json_);
     } catch (const std::exception& error) {

@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
-#include <map>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -93,12 +92,8 @@ class CommandLine {
   }
 
   int Execute() {
-    static const std::map<std::string, Metric> metrics = {
-        {"l2", Metric::kL2Squared}, {"ip", Metric::kInnerProduct}, {"cosine", Metric::kCosine}};
-    arguments_.options.metric = metrics.at(metric_);
-    static const std::map<std::string, CodeKind> codes = {
-        {"float32", CodeKind::kFloat32}, {"int8", CodeKind::kInt8}, {"auto", CodeKind::kByDimension}};
-    arguments_.options.codes = codes.at(codes_);
+    arguments_.options.metric = MetricNamed(metric_).value();  // the parser knows no others
+    arguments_.options.codes = CodeKindNamed(codes_).value();
     Status status;
     try {
       status = chosen_(arguments_);

@@ -166,18 +166,18 @@ std::string FacetResultJson(const FacetResult& result) {
 }
 
 std::string StatsJson(const CollectionStats& s) {
-  return StrCat(
-      "{\"name\": ", Quote(s.name), ", \"dim\": ", s.options.dim, ", \"metric\": ", Quote(MetricName(s.options.metric)),
-      ", \"m\": ", s.options.m, ", \"ef_construction\": ", s.options.ef_construction,
-      ", \"codes\": ", Quote(s.options.codes == CodeKind::kByDimension ? "auto" : CodeKindName(s.options.codes)),
-      ", \"graph_codes\": ", Quote(CodeKindName(ResolveCodes(s.options.codes, s.options.dim))),
-      ", \"records\": ", s.records, ", \"slots\": ", s.slots, ", \"linked\": ", s.linked,
-      ", \"published\": ", s.published, ", \"generation\": ", s.generation,
-      ", \"verifying\": ", s.verifying ? "true" : "false", ", \"damage\": ", Quote(s.damage),
-      ", \"publish_error\": ", Quote(s.publish_error), ", \"publish_failures\": ", s.publish_failures,
-      ", \"oldest_view_seconds\": ", s.oldest_view_seconds, ", \"anonymous_bytes\": ", s.anonymous_bytes,
-      ", \"mapped_bytes\": ", s.mapped_bytes, ", \"paths\": ", s.paths, ", \"unindexed_rows\": ", s.unindexed_rows,
-      "}");
+  return StrCat("{\"name\": ", Quote(s.name), ", \"dim\": ", s.options.dim,
+                ", \"metric\": ", Quote(MetricName(s.options.metric)), ", \"m\": ", s.options.m,
+                ", \"ef_construction\": ", s.options.ef_construction,
+                ", \"codes\": ", Quote(CodeKindName(s.options.codes)),
+                ", \"graph_codes\": ", Quote(CodeKindName(ResolveCodes(s.options.codes, s.options.dim))),
+                ", \"records\": ", s.records, ", \"slots\": ", s.slots, ", \"linked\": ", s.linked,
+                ", \"published\": ", s.published, ", \"generation\": ", s.generation,
+                ", \"verifying\": ", s.verifying ? "true" : "false", ", \"damage\": ", Quote(s.damage),
+                ", \"publish_error\": ", Quote(s.publish_error), ", \"publish_failures\": ", s.publish_failures,
+                ", \"oldest_view_seconds\": ", s.oldest_view_seconds, ", \"anonymous_bytes\": ", s.anonymous_bytes,
+                ", \"mapped_bytes\": ", s.mapped_bytes, ", \"paths\": ", s.paths,
+                ", \"unindexed_rows\": ", s.unindexed_rows, "}");
 }
 
 std::string Bytes(std::uint64_t bytes) {

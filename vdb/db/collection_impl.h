@@ -148,8 +148,6 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status FillHits(const SearchRequest& request, const Generation& generation, std::span<const ScoredSlot> scored,
                   std::vector<Hit>* hits) const;
 
-  // What a file of links must say.
-  LinkFileStamp StampOf(const storage::PublishedFiles& files) const;
   // From published files; a Status other than Ok says why they are of no use.
   Status LoadPublished(Generation* generation, const storage::PublishedFiles& files, std::uint32_t slots);
   // Without rows, for a generation of so many slots.

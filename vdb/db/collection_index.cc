@@ -17,8 +17,6 @@
 namespace vdb {
 namespace {
 
-// Below it a scan takes about as long as a walk, and is exact: no graph is built.
-constexpr std::uint64_t kMinGraphBytes = std::uint64_t{4} << 20;
 // A tail of this many rows costs about one walk; a writer that finds 16 times as many links a batch before it returns.
 constexpr std::uint32_t kTailTargetRows = 1'500;
 constexpr std::uint32_t kTailBoundRows = 16 * kTailTargetRows;

@@ -17,14 +17,6 @@ namespace {
 // Vectors are copied from the store in runs of this many.
 constexpr std::size_t kRowsPerWrite = 256;
 
-CollectionOptions OptionsOf(const storage::VectorFieldSchema& field) {
-  return {.dim = field.dim,
-          .metric = field.metric,
-          .m = field.m,
-          .ef_construction = field.ef_construction,
-          .codes = field.code};
-}
-
 // Gathers consecutive rows and writes them in one go.
 class RowRuns {
  public:

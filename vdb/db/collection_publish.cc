@@ -118,7 +118,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   const bool same_columns = files.columns == published_.columns;
   if (same_links && same_columns) return OkStatus();
   const std::vector<std::uint64_t> dead = DeadSlotsAt(generation->deaths, clock);
-  const LinkFileStamp stamp = StampOf(files);
+  const LinkFileStamp stamp = StampOf(fixed_options_, dim(), files);
   const std::string links_path = StrCat(generation->directory, "/", files.links);
   const std::string columns_path = StrCat(generation->directory, "/", files.columns);
   const auto write = [&]() -> Status {
@@ -162,22 +162,13 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   return OkStatus();
 }
 
-LinkFileStamp CollectionImpl::StampOf(const storage::PublishedFiles& files) const {
-  return {.m = fixed_options_.m,
-          .slots = files.slots,
-          .commit_seq = files.commit_seq,
-          .codes = ResolveCodes(fixed_options_.codes, dim()),
-          .metric = fixed_options_.metric,
-          .dim = dim()};
-}
-
 Status CollectionImpl::LoadPublished(Generation* generation, const storage::PublishedFiles& files,
                                      std::uint32_t slots) {
   if (files.commit_seq > database_.commit_seq()) {
     return DataLossError(
         StrCat("published files are of commit ", files.commit_seq, ", the store is at ", database_.commit_seq()));
   }
-  const LinkFileStamp stamp = StampOf(files);
+  const LinkFileStamp stamp = StampOf(fixed_options_, dim(), files);
   LoadedLinks links;
   VDB_ASSIGN_OR_RETURN(generation->links,
                        PublishedLinks::Open(StrCat(generation->directory, "/", files.links), stamp, &links));

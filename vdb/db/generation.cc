@@ -29,6 +29,23 @@ std::shared_ptr<Generation> Generation::Renew() const {
   return renewed;
 }
 
+CollectionOptions OptionsOf(const storage::VectorFieldSchema& field) {
+  return {.dim = field.dim,
+          .metric = field.metric,
+          .m = field.m,
+          .ef_construction = field.ef_construction,
+          .codes = field.code};
+}
+
+LinkFileStamp StampOf(const CollectionOptions& options, std::size_t dim, const storage::PublishedFiles& files) {
+  return {.m = options.m,
+          .slots = files.slots,
+          .commit_seq = files.commit_seq,
+          .codes = ResolveCodes(options.codes, dim),
+          .metric = options.metric,
+          .dim = dim};
+}
+
 void MeasureRecall(const Generation& generation, Metric metric, Clock clock, const std::function<bool()>& stop) {
   const VectorView vectors = generation.vectors->view();
   const DistanceFunction distance(metric, vectors.dim);

@@ -8,9 +8,11 @@
 #ifndef VDB_DB_GENERATION_H_
 #define VDB_DB_GENERATION_H_
 
+#include <vdb/collection.h>
 #include <vdb/types.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -22,6 +24,7 @@
 #include "vdb/index/graph.h"
 #include "vdb/index/link_file.h"
 #include "vdb/index/vector_file.h"
+#include "vdb/storage/catalog.h"
 #include "vdb/storage/keys.h"
 #include "vdb/util/mutex.h"
 #include "vdb/util/visibility.h"
@@ -123,6 +126,14 @@ class Generation {
   mutable Mutex stamp_mutex_;                           // orders clock_ with commit_seq_
   std::uint64_t commit_seq_ ABSL_GUARDED_BY(stamp_mutex_) = 0;
 };
+
+// Bytes of rows below which a scan takes about as long as a walk, and is exact: no graph is built.
+inline constexpr std::uint64_t kMinGraphBytes = std::uint64_t{4} << 20;
+
+CollectionOptions OptionsOf(const storage::VectorFieldSchema& field);
+
+// What published links must say. dim: of the vectors; options may not know it yet.
+LinkFileStamp StampOf(const CollectionOptions& options, std::size_t dim, const storage::PublishedFiles& files);
 
 // Measures the recall curve of a generation's graph, unless stop() says so meanwhile. One caller at a time per graph.
 // Throws std::bad_alloc.

@@ -18,18 +18,6 @@
 namespace vdb {
 namespace {
 
-// Below it a graph is not worth building; as for collections that grow (collection_index.cc).
-constexpr std::uint64_t kMinGraphBytes = std::uint64_t{4} << 20;
-
-LinkFileStamp StampOf(const storage::VectorFieldSchema& field, const storage::PublishedFiles& files) {
-  return {.m = field.m,
-          .slots = files.slots,
-          .commit_seq = files.commit_seq,
-          .codes = ResolveCodes(field.code, field.dim),
-          .metric = field.metric,
-          .dim = field.dim};
-}
-
 void Report(const BulkProgress& progress, BulkPhase phase, std::uint64_t done, std::uint64_t total) {
   if (progress) progress(phase, done, total);
 }
@@ -167,7 +155,8 @@ Status GenerationBuilder::Publish() {
   files_.commit_seq = 0;  // before every commit that will touch the generation
   files_.links = "links-0";
   files_.columns = "columns-0";
-  const LinkFileStamp stamp = StampOf(schema_.fields.front(), files_);
+  const storage::VectorFieldSchema& field = schema_.fields.front();
+  const LinkFileStamp stamp = StampOf(OptionsOf(field), field.dim, files_);
   std::vector<std::uint64_t> dead((std::uint64_t{files_.slots} + 63) / 64);
   for (std::uint64_t word = 0; word < dead.size(); ++word) dead[word] = generation.deaths.DeadWord(word);
   VDB_RETURN_IF_ERROR(

@@ -73,8 +73,7 @@ Status ValidateOptions(const CollectionOptions& options) {
   if (options.m < kMinM || options.m > kMaxM) {
     return InvalidArgumentError(StrCat("m is ", options.m, "; wanted ", kMinM, " to ", kMaxM));
   }
-  if (options.codes > CodeKind::kByDimension)
-    return InvalidArgumentError("codes are none of float32, int8, by dimension");
+  if (options.codes > CodeKind::kByDimension) return InvalidArgumentError("codes are none of float32, int8, auto");
   if (options.ef_construction < 1 || options.ef_construction > kMaxEfConstruction) {
     return InvalidArgumentError(
         StrCat("ef_construction is ", options.ef_construction, "; wanted 1 to ", kMaxEfConstruction));

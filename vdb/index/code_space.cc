@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "vdb/util/round_up.h"
+
 namespace vdb {
 namespace {
 
@@ -63,7 +65,7 @@ CodeSpace::CodeSpace(Metric metric, std::vector<float> mean, float largest_norm,
     : metric_(metric),
       mean_(std::move(mean)),
       largest_norm_(largest_norm),
-      code_bytes_((mean_.size() + simd::kCodeUnit - 1) / simd::kCodeUnit * simd::kCodeUnit),
+      code_bytes_(RoundUp(mean_.size(), simd::kCodeUnit)),
       kernels_(simd::ActiveCodeKernels()),
       centre_(mean_),
       rotated_mean_(mean_) {

@@ -17,6 +17,7 @@
 #include "vdb/index/graph.h"
 #include "vdb/index/vector_file.h"
 #include "vdb/simd/code_kernels.h"
+#include "vdb/util/prefetch.h"
 
 namespace vdb {
 
@@ -31,11 +32,10 @@ class Float32Codes {
                RowsAre rows = RowsAre::kInMemory)
       : vectors_(vectors), distance_(distance), query_(query), bytes_(vectors.dim * sizeof(float)), rows_are_(rows) {}
 
-  // Exactly the lines of the row: more would push out what is needed.
   void Prefetch(std::uint32_t slot) const {
-    const auto* row = reinterpret_cast<const char*>(vectors_.row(slot));
-    if (rows_are_ == RowsAre::kPerhapsOnDisk) FetchPages(row);
-    for (std::size_t offset = 0; offset < bytes_; offset += 64) __builtin_prefetch(row + offset);
+    const float* const row = vectors_.row(slot);
+    if (rows_are_ == RowsAre::kPerhapsOnDisk) FetchPages(reinterpret_cast<const char*>(row));
+    PrefetchLines(row, bytes_);
   }
 
   float One(std::uint32_t slot) const { return distance_(query_, vectors_.row(slot)); }
@@ -72,12 +72,7 @@ class Int8Codes {
         side_{.code = query.bytes(), .sum = query.sum},
         bytes_(space_.code_bytes()) {}
 
-  void Prefetch(std::uint32_t slot) const {
-    const auto* code = reinterpret_cast<const char*>(&graph_.Code(slot));
-    const char* const end = code + space_.node_bytes();
-    // From line to line, of which the code may begin in the middle of one.
-    for (code -= reinterpret_cast<std::uintptr_t>(code) % 64; code < end; code += 64) __builtin_prefetch(code);
-  }
+  void Prefetch(std::uint32_t slot) const { PrefetchLines(&graph_.Code(slot), space_.node_bytes()); }
 
   float One(std::uint32_t slot) const {
     const NodeCode& row = graph_.Code(slot);

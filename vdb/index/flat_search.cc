@@ -1,9 +1,11 @@
 #include "vdb/index/flat_search.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "vdb/index/code_space.h"
-#include "vdb/simd/code_kernels.h"
+#include "vdb/index/codes.h"
+#include "vdb/util/prefetch.h"
 
 namespace vdb {
 namespace {
@@ -60,8 +62,7 @@ class RowSource {
 
   // The first lines of a row: the hardware prefetcher takes over from there.
   void Prefetch(std::uint32_t slot) const {
-    const auto* bytes = reinterpret_cast<const char*>(input_.vectors.row(slot));
-    for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(bytes + 64 * line);
+    PrefetchLines(input_.vectors.row(slot), std::min(kFirstBytes, input_.vectors.dim * sizeof(float)));
   }
   void One(std::uint32_t slot) { nearest_.Add({input_.distance(input_.query, input_.vectors.row(slot)), slot}); }
   void Four(const std::uint32_t slots[4]) {
@@ -75,6 +76,8 @@ class RowSource {
   }
 
  private:
+  static constexpr std::size_t kFirstBytes = 256;
+
   const ScanInput& input_;
   NearestList& nearest_;
 };
@@ -85,37 +88,26 @@ class CodeSource {
   CodeSource(const Graph& graph, const ScanInput& input, const NodeCode& query, NearestList* nearest)
       : graph_(graph),
         space_(*graph.code_space()),
-        kernels_(simd::ActiveCodeKernels()),
+        codes_(graph, query),
         input_(input),
         query_(query),
-        side_{.code = query.bytes(), .sum = query.sum},
         nearest_(*nearest) {
     SetBound();
   }
 
   std::uint64_t rows_read() const { return rows_read_; }
 
-  void Prefetch(std::uint32_t slot) const {
-    const auto* code = reinterpret_cast<const char*>(&graph_.Code(slot));
-    const char* const end = code + space_.node_bytes();
-    for (code -= reinterpret_cast<std::uintptr_t>(code) % 64; code < end; code += 64) __builtin_prefetch(code);
-  }
-  void One(std::uint32_t slot) {
-    const NodeCode& row = graph_.Code(slot);
-    Judge(slot, row, kernels_.dot(side_, row.bytes(), space_.code_bytes()));
-  }
+  void Prefetch(std::uint32_t slot) const { codes_.Prefetch(slot); }
+  void One(std::uint32_t slot) { Judge(slot, codes_.One(slot)); }
   void Four(const std::uint32_t slots[4]) {
-    const NodeCode* const rows[4] = {&graph_.Code(slots[0]), &graph_.Code(slots[1]), &graph_.Code(slots[2]),
-                                     &graph_.Code(slots[3])};
-    const std::int8_t* const bytes[4] = {rows[0]->bytes(), rows[1]->bytes(), rows[2]->bytes(), rows[3]->bytes()};
-    std::int32_t dots[4];
-    kernels_.dot_x4(side_, bytes, space_.code_bytes(), dots);
-    for (std::size_t j = 0; j < 4; ++j) Judge(slots[j], *rows[j], dots[j]);
+    float distances[4];
+    codes_.Four(slots, distances);
+    for (std::size_t j = 0; j < 4; ++j) Judge(slots[j], distances[j]);
   }
 
  private:
-  void Judge(std::uint32_t slot, const NodeCode& row, std::int32_t dot) {
-    if (space_.IsBeyond(query_, row, space_.Distance(query_, row, dot), bound_)) return;
+  void Judge(std::uint32_t slot, float of_codes) {
+    if (space_.IsBeyond(query_, graph_.Code(slot), of_codes, bound_)) return;
     ++rows_read_;
     const float distance = input_.distance(input_.query, input_.vectors.row(slot));
     if (!nearest_.MayEnter(distance)) return;
@@ -127,10 +119,9 @@ class CodeSource {
 
   const Graph& graph_;
   const CodeSpace& space_;
-  const simd::CodeKernels& kernels_;
+  const Int8Codes codes_;
   const ScanInput& input_;
   const NodeCode& query_;
-  const simd::CodeQuery side_;
   NearestList& nearest_;
   float bound_ = 0;
   std::uint64_t rows_read_ = 0;

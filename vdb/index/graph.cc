@@ -6,15 +6,13 @@
 #include <new>
 #include <utility>
 
+#include "vdb/util/round_up.h"
+
 namespace vdb {
 namespace {
 
 constexpr std::size_t kLineBytes = 64;
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
-
-std::size_t RoundUp(std::size_t value, std::size_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
 
 }  // namespace
 

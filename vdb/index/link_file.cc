@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "vdb/util/checksum.h"
+#include "vdb/util/round_up.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
 
@@ -66,10 +67,6 @@ struct Header {
 static_assert(sizeof(Section) == 40);
 static_assert(sizeof(Header) == 4096);
 static_assert(sizeof(CurvePoint) == 16);
-
-std::uint64_t RoundUp(std::uint64_t value, std::uint64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
 
 template <typename T>
 std::string_view BytesOf(const T& values) {

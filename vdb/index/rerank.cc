@@ -2,16 +2,13 @@
 
 #include <algorithm>
 
+#include "vdb/util/prefetch.h"
+
 namespace vdb {
 namespace {
 
 // Rows asked for ahead of the one that is scored.
 constexpr std::size_t kAhead = 3;
-
-void PrefetchRow(const VectorView& vectors, std::uint32_t slot) {
-  const auto* row = reinterpret_cast<const char*>(vectors.row(slot));
-  for (std::size_t offset = 0; offset < vectors.dim * sizeof(float); offset += 64) __builtin_prefetch(row + offset);
-}
 
 }  // namespace
 
@@ -20,14 +17,17 @@ std::vector<ScoredSlot> Rerank(const RerankSource& source, const float* query, c
   const CodeSpace& space = *source.graph.code_space();
   const CodeSpace::QueryError query_error = space.ErrorOf(query_code);
   NearestList nearest(k);
-  for (std::size_t i = 0; i < std::min(kAhead, candidates.size()); ++i) PrefetchRow(source.vectors, candidates[i].slot);
+  const auto prefetch = [&](std::size_t i) {
+    PrefetchLines(source.vectors.row(candidates[i].slot), source.vectors.dim * sizeof(float));
+  };
+  for (std::size_t i = 0; i < std::min(kAhead, candidates.size()); ++i) prefetch(i);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const ScoredSlot candidate = candidates[i];
     if (nearest.size() == k) {
       const float excess = space.ExcessOf(query_error, source.graph.Code(candidate.slot), candidate.distance);
       if (candidate.distance - excess > space.DistanceOf(nearest.Farthest())) break;
     }
-    if (i + kAhead < candidates.size()) PrefetchRow(source.vectors, candidates[i + kAhead].slot);
+    if (i + kAhead < candidates.size()) prefetch(i + kAhead);
     nearest.Add({.distance = source.distance(query, source.vectors.row(candidate.slot)), .slot = candidate.slot});
   }
   return nearest.Take();

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "vdb/util/checksum.h"
+#include "vdb/util/round_up.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
 
@@ -25,10 +26,6 @@ constexpr std::uint64_t kRoomFactor = 16;
 constexpr std::uint64_t kFirstAllocationBytes = std::uint64_t{64} << 10;
 constexpr std::uint64_t kMaxAheadBytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t kBlocksAhead = 4;  // read while one is compared
-
-std::uint64_t RoundUp(std::uint64_t value, std::uint64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
 
 }  // namespace
 
