@@ -11,7 +11,7 @@
 namespace vdb {
 namespace {
 
-constexpr int kRows = 1'300;  // 5.3 MB: enough for a graph
+constexpr int kRows = 2'600;  // enough for walks on codes to be cheaper than scans of them
 
 class CollectionCodes : public ::testing::TestWithParam<CodeKind> {
  protected:
@@ -48,7 +48,7 @@ class CollectionCodes : public ::testing::TestWithParam<CodeKind> {
     for (int i = 0; i < rows; i += 13) {
       std::vector<float> query = MakeSampleRow(i, 1).vector;
       query[3] += 0.25F;
-      const SearchResult result = collection_->Search({.vector = query, .k = 1, .ef = 64}).value();
+      const SearchResult result = collection_->Search({.vector = query, .k = 1, .ef = 32}).value();
       // On float32 a walk among so few rows costs as much as scoring them all: the planner may choose either.
       if (GetParam() != CodeKind::kFloat32) {
         EXPECT_EQ(result.plan, PlanKind::kSweep) << result.why;

@@ -137,14 +137,17 @@ std::uint64_t ScanRange(const ScanInput& input, SlotRange range, NearestList* ne
   return count;
 }
 
+bool CodeScan::IsFor(const Graph& graph, Metric metric) {
+  return graph.code_space() != nullptr && metric != Metric::kInnerProduct && graph.linked() > 0 &&
+         graph.MappedLevel0() == nullptr;
+}
+
 std::optional<CodeScan> CodeScan::Begin(const Graph& graph, const ScanInput& input) {
-  const CodeSpace* space = graph.code_space();
-  if (space == nullptr || input.distance.metric() == Metric::kInnerProduct) return std::nullopt;
-  const std::uint32_t end = graph.linked();
-  if (end == 0 || graph.MappedLevel0() != nullptr) return std::nullopt;
-  CodeScan scan(graph, end);
-  scan.query_.resize(space->node_bytes() / sizeof(NodeCode));
-  space->Encode(input.query, scan.query_.data());
+  if (!IsFor(graph, input.distance.metric())) return std::nullopt;
+  const CodeSpace& space = *graph.code_space();
+  CodeScan scan(graph, graph.linked());
+  scan.query_.resize(space.node_bytes() / sizeof(NodeCode));
+  space.Encode(input.query, scan.query_.data());
   return scan;
 }
 

@@ -40,7 +40,9 @@ std::uint64_t ScanRange(const ScanInput& input, SlotRange range, NearestList* ne
 // The same with the same result, on codes. Thread safety: none.
 class CodeScan {
  public:
-  // Nothing where codes rule out nothing: the graph has none in memory, or the metric is the inner product.
+  // Whether codes can rule rows out: the graph has some in memory, and the metric is not the inner product.
+  static bool IsFor(const Graph& graph, Metric metric);
+  // Nothing where it is not.
   static std::optional<CodeScan> Begin(const Graph& graph, const ScanInput& input);
 
   // Slots below it have codes.

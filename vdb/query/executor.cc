@@ -17,6 +17,11 @@ constexpr std::uint32_t kSlotsPerLook = std::uint32_t{1} << 16;
 // Of fewer rows for each hit nearly all are looked at, whatever their codes say.
 constexpr std::uint64_t kRowsPerHitForCodes = 8;
 
+// Whether an exact search can go by the codes of the rows in the graph.
+bool ScansCodes(const SearchTarget& target, std::uint64_t matches, std::size_t k) {
+  return matches >= kRowsPerHitForCodes * k && CodeScan::IsFor(*target.graph, target.metric);
+}
+
 const Bitset* SlotsOf(const MatchSet* set) {
   return set == nullptr ? nullptr : &set->slots;
 }
@@ -37,13 +42,11 @@ ScanInput InputOf(const SearchTarget& target, const SearchParameters& parameters
 
 // P0: every matching record.
 void Scan(const SearchTarget& target, const SearchParameters& parameters, const DistanceFunction& distance,
-          ExecutedSearch* result) {
+          bool by_codes, ExecutedSearch* result) {
   NearestList nearest(parameters.k);
   const ScanInput input = InputOf(target, parameters, distance);
   std::optional<CodeScan> codes;
-  if (result->plan.estimated_distances >= kRowsPerHitForCodes * parameters.k) {
-    codes = CodeScan::Begin(*target.graph, input);
-  }
+  if (by_codes) codes = CodeScan::Begin(*target.graph, input);
   for (SlotRange range; range.begin < target.clock.committed; range.begin = range.end) {
     result->timed_out = parameters.deadline.Passed();
     if (result->timed_out) return;
@@ -125,18 +128,20 @@ ExecutedSearch ExecuteSearch(const SearchTarget& target, SearchParameters parame
   const ScaledQuery query(distance, parameters.query, target.vectors.dim, target.graph->code_space());
   parameters.query = query.data();
   SearchEstimate estimate;
-  const MatchSet* scanned = ScannedSet(parameters);
+  const MatchSet* set = ScannedSet(parameters);
   estimate.live_rows = target.live_rows;
-  estimate.matches = scanned == nullptr ? target.live_rows : scanned->count;
+  estimate.matches = set == nullptr ? target.live_rows : set->count;
   estimate.linked_rows = std::min(target.graph->linked(), target.clock.committed);
   estimate.tail_rows = target.clock.committed - estimate.linked_rows;
   estimate.tail_matches = estimate.matches * estimate.tail_rows / std::max(1U, target.clock.committed);
   result.tail_rows = estimate.tail_rows;
-  const CodeKind codes = target.graph->code_space() != nullptr ? CodeKind::kInt8 : CodeKind::kFloat32;
+  const CodeKind walked = target.graph->code_space() != nullptr ? CodeKind::kInt8 : CodeKind::kFloat32;
+  const bool by_codes = ScansCodes(target, estimate.matches, parameters.k);
+  const CodeKind scanned = by_codes ? CodeKind::kInt8 : CodeKind::kFloat32;
   const Aim aim = AimAt(target, parameters);
   // A walk that a factor ends expands about as much as one with the usual ef.
   const std::size_t planned_ef = aim.stop_factor > 0 ? parameters.ef : aim.ef;
-  result.plan = ChoosePlan(estimate, DefaultCosts(target.vectors.dim, codes),
+  result.plan = ChoosePlan(estimate, DefaultCosts(target.vectors.dim, walked, scanned),
                            {.k = parameters.k, .ef = planned_ef, .exact = parameters.exact});
   const bool swept = result.plan.kind == PlanKind::kSweep && Sweep(target, parameters, distance, aim, &result);
   if (swept) {
@@ -148,7 +153,7 @@ ExecutedSearch ExecuteSearch(const SearchTarget& target, SearchParameters parame
     result.fell_back = result.plan.kind != PlanKind::kExact;
     if (result.fell_back) result.plan.why += "; it found too few or cost too much, so every matching record was scored";
     result.plan.kind = PlanKind::kExact;
-    Scan(target, parameters, distance, &result);
+    Scan(target, parameters, distance, by_codes, &result);
   }
   for (ScoredSlot& hit : result.hits) hit.distance = ReportedDistance(target.metric, query.DistanceOf(hit.distance));
   if (parameters.radius) {

@@ -24,13 +24,14 @@ struct SearchEstimate {
 
 // Nanoseconds on this machine for this collection.
 struct CostModel {
-  double scan_ns = 0;  // one row scored by a scan
-  double walk_ns = 0;  // one row scored by a walk: its line comes from anywhere in memory
+  double scan_ns = 0;         // one row of the tail scored by a scan
+  double linked_scan_ns = 0;  // one row in the graph scored by a scan: there may be a code of it
+  double walk_ns = 0;         // one row scored by a walk: its line comes from anywhere in memory
 };
 
-// What a row of `dim` components costs, by lines of 64 bytes touched: float32 in a scan, `codes` in a walk; constants
-// measured by bench/ (README there).
-CostModel DefaultCosts(std::size_t dim, CodeKind codes);
+// What a row of `dim` components costs, by lines of 64 bytes touched. walked, scanned: what a walk and a scan compare
+// of the rows in the graph; of the tail it is float32. Constants measured by bench/ (README there).
+CostModel DefaultCosts(std::size_t dim, CodeKind walked, CodeKind scanned);
 
 struct PlannerOptions {
   std::size_t k = 0;
