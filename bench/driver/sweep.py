@@ -43,6 +43,7 @@ class Run:
     build: dict[str, Any] = dataclasses.field(default_factory=dict)
     disk_bytes: int = 0
     open_s: list[float] = dataclasses.field(default_factory=list)
+    cold_open_s: list[float] = dataclasses.field(default_factory=list)  # none where pages would not leave the cache
     before_open: Memory = dataclasses.field(default_factory=Memory)
     after_sweep: Memory = dataclasses.field(default_factory=Memory)
     points: list[Point] = dataclasses.field(default_factory=list)

@@ -1,10 +1,13 @@
 """What the benchmark's driver makes of what the workers say."""
 
 import dataclasses
+import mmap
 import pathlib
+import shutil
 import unittest
 
 import memory
+import page_cache
 import report
 import sweep
 from engines import Engine
@@ -71,6 +74,19 @@ class Driver(unittest.TestCase):
         self.assertGreaterEqual(after.anonymous - before.anonymous, len(held))
         self.assertGreater(after.libraries, 0)
         self.assertEqual({}, dataclasses.asdict(after)["files"])
+
+    def test_evicts_what_nobody_has_mapped(self):
+        folder = pathlib.Path(self.id())
+        folder.mkdir(exist_ok=True)
+        self.addCleanup(shutil.rmtree, folder)
+        file = folder / "rows"
+        file.write_bytes(b"x" * (10 * mmap.PAGESIZE + 1))
+        self.assertEqual(11, page_cache.resident_pages(file))
+        self.assertTrue(page_cache.evict(folder))
+        self.assertEqual(0, page_cache.resident_pages(file))
+        with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapping:
+            self.assertEqual(ord("x"), mapping[0])
+            self.assertFalse(page_cache.evict(folder))
 
 
 if __name__ == "__main__":
