@@ -76,7 +76,8 @@ class Database {
   Status Checkpoint(const std::string& folder);
 
   Result<DatabaseStats> Stats() const;
-  // What happened in the background since the last call, oldest first: the last 1,000 events. Also after Close.
+  // What happened in the background since the last call, oldest first: the last 1,000 events. Also after Close,
+  // unless another handle has the database open: the events are for that one.
   Result<std::vector<Event>> DrainEvents();
 
   // Waits for calls that are under way, publishes what is worth it, syncs and closes. Every handle fails from then on;

@@ -97,6 +97,14 @@ def test_events_may_be_asked_for_after_closing(notes: vdbx.Collection, caplog: p
     assert db.events() == []
 
 
+def test_events_are_for_who_has_the_database_open(notes: vdbx.Collection) -> None:
+    with vdbx.open(notes.database.path) as other:
+        notes.compact()
+        notes.database.close()
+        assert notes.database.events() == []
+        assert [event.text for event in other.events()] == ["collection 'notes' has a new generation of 3 records"]
+
+
 def test_damage_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "d.vdb"
     with vdbx.open(path) as db:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from vdbx import _core
 from vdbx._collection import Collection, _gathered, _vectors_or_none
 from vdbx._convert import Array
-from vdbx._errors import ForkError, InvalidArgumentError, NotFoundError, VdbError
+from vdbx._errors import ClosedError, ForkError, InvalidArgumentError, NotFoundError, VdbError
 from vdbx.embed._protocol import EmbedArgument, model_of
 from vdbx.embed._stored import CollectionModel
 
@@ -149,7 +149,7 @@ class Database:
         """What happened in the background since the last call, oldest first, at most 1,000.
 
         Each also goes to logging.getLogger("vdbx"): here, and when collections are opened and the database is closed.
-        After closing, too: what closing told is among them.
+        After closing, too: what closing told is among them, unless another object has the database open and gets it.
         """
         self._log_events()
         events = []
@@ -159,7 +159,11 @@ class Database:
         return events
 
     def _log_events(self) -> None:
-        for number, micros, level, text in self._core.drain_events():
+        try:
+            drained = self._core.drain_events()
+        except ClosedError:  # and open in another object
+            return
+        for number, micros, level, text in drained:
             time = _EPOCH + datetime.timedelta(microseconds=micros)
             self._events.append(Event(number, time, level, text))
             _logger.log(_LEVELS.get(level, logging.WARNING), "%s: %s", self.path, text)

@@ -155,5 +155,16 @@ TEST_F(Checkpoint, EventsTellWhatHappened) {
   EXPECT_NE(events[0].text.find("columns"), std::string::npos) << events[0].text;
 }
 
+TEST_F(Checkpoint, EventsAreForTheHandleThatHasTheDatabaseOpen) {
+  Put(0, 300);
+  Database other = Database::Open(folder_.Path("db")).value();
+  ASSERT_EQ(collection_.Compact(), OkStatus());
+  ASSERT_EQ(database_.Close(), OkStatus());
+  EXPECT_EQ(database_.DrainEvents().status().reason(), StatusReason::kClosed);
+  EXPECT_EQ(other.DrainEvents().value().size(), 1U);
+  ASSERT_EQ(other.Close(), OkStatus());
+  EXPECT_EQ(database_.DrainEvents().status(), OkStatus());
+}
+
 }  // namespace
 }  // namespace vdb

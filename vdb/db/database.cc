@@ -85,9 +85,16 @@ Status Database::Checkpoint(const std::string& folder) {
 
 Result<std::vector<Event>> Database::DrainEvents() {
   const std::shared_ptr<DatabaseImpl>& database = lease_->database();
+  const Status usable = database->CheckUsable();
   // In a forked child the log's lock may be held by a thread that is not there.
-  if (Status usable = database->CheckUsable(); usable.reason() == StatusReason::kForked) return usable;
-  return database->events().Drain();
+  if (usable.reason() == StatusReason::kForked) return usable;
+  // What a closed handle gets is what closing the database told, not what another handle will ask for.
+  if (usable.ok()) VDB_RETURN_IF_ERROR(lease_->CheckOpen());
+  try {
+    return database->events().Drain();
+  } catch (const std::bad_alloc&) {
+    return ResourceExhaustedError("out of memory; the events are kept");
+  }
 }
 
 Status Database::Close() {
