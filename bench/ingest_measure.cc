@@ -14,30 +14,18 @@
 #include <utility>
 
 #include "bench/engine.h"
-#include "bench/ingest_rows.h"
+#include "bench/ingest_steps.h"
 #include "vdb/util/str_cat.h"
 
 namespace vdb::bench {
 namespace {
 
-constexpr char kCollection[] = "ingest";
 constexpr std::size_t kSearchingThreads = 2;
 constexpr int kTurns = 5;
-constexpr std::uint64_t kIndexingBatchRows = 512;
 // With less than this left to link the writer beside searches writes another batch.
 constexpr std::uint64_t kBusyTailRows = 768;
 constexpr off_t kRoomAheadBytes = off_t{64} << 20;
 constexpr std::size_t kRecordOverheadBytes = 300;  // of a record in the log: keys, id, payload, counters
-
-void Check(const Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.ToString());
-}
-
-template <typename T>
-T Check(Result<T> result) {
-  Check(result.status());
-  return std::move(result).value();
-}
 
 // The first error of any thread is thrown where the threads are joined.
 class Threads {
@@ -140,22 +128,6 @@ void Append(std::vector<Sample>* to, const std::vector<Sample>& more) {
   to->insert(to->end(), more.begin(), more.end());
 }
 
-CollectionOptions OptionsOf(const IngestSetup& setup) {
-  return {.dim = setup.rows.dim, .metric = setup.metric};
-}
-
-void AddRows(const IngestSetup& setup, std::size_t end, BulkLoader* loader) {
-  for (std::size_t begin = 0; begin < end; begin += setup.batch_rows) {
-    const RowBatch batch(setup.rows, begin, std::min(end, begin + setup.batch_rows));
-    Check(loader->Add(batch.records()));
-  }
-}
-
-void UpsertBatch(const IngestSetup& setup, std::size_t begin, Collection* collection) {
-  const RowBatch batch(setup.rows, begin, begin + setup.batch_rows);
-  Check(collection->Upsert(batch.records(), {.durability = Durability::kOsBuffered}));
-}
-
 std::uint64_t SlotsOf(const Collection& collection) {
   return Check(collection.Stats()).slots;
 }
@@ -187,9 +159,7 @@ LinkingRate MeasureLinking(const IngestSetup& setup) {
 }
 
 IngestRate MeasureIngest(const IngestSetup& setup, Database* database) {
-  BulkLoader loader = Check(BulkLoader::Begin(database, kCollection, BulkMode::kCreate, OptionsOf(setup)));
-  AddRows(setup, setup.base_rows, &loader);
-  Collection collection = Check(loader.Finish());
+  Collection collection = LoadBase(setup, database);
   IngestRate rate;
   const std::uint64_t published = Check(collection.Stats()).publishes;
   const double cpu = CpuSeconds();
@@ -203,11 +173,9 @@ IngestRate MeasureIngest(const IngestSetup& setup, Database* database) {
     const double now = WallSeconds();
     rate.longest_upsert_ms = std::max(rate.longest_upsert_ms, 1e3 * (now - called));
     if (rate.reached_bound) continue;
-    const CollectionStats stats = Check(collection.Stats());
     rate.burst_rows = until - setup.base_rows;
     rate.burst_rows_per_s = static_cast<double>(rate.burst_rows) / (now - start);
-    // A writer that found the tail beyond its bound has linked a batch before it came back.
-    rate.reached_bound = stats.slots - stats.linked + kIndexingBatchRows > setup.tail_bound;
+    rate.reached_bound = ReachedBound(setup, Check(collection.Stats()));
   }
   rate.written_rows_per_s = static_cast<double>(setup.ingest_rows) / (WallSeconds() - start);
   // What is less than a batch of indexing waits for more, or for a pause.

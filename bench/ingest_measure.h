@@ -47,6 +47,17 @@ struct IngestRate {
 // Writes the same rows with Upsert, one writer, not synced, into a collection that has a graph of base_rows.
 IngestRate MeasureIngest(const IngestSetup& setup, Database* database);
 
+// After kill -9 of a process that wrote until the tail had reached its bound.
+struct Reopening {
+  std::uint64_t rows = 0;         // that the collection then has
+  std::uint64_t unlinked = 0;     // of them the killed process had not linked
+  std::uint64_t unpublished = 0;  // of them are in no file of the graph
+  double first_hit_ms = 0;        // from opening the database to the hits of a search
+  double rocksdb_ms = 0;          // RocksDB alone, on a copy of the same folder
+};
+// Forks: nothing may have been opened in this process before.
+Reopening MeasureReopening(const IngestSetup& setup);
+
 struct Latency {
   std::uint64_t searches = 0;
   double p50_us = 0;
