@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 import vdbx
+from commands import CONTROL
 
 THREADS = 3
 State = dict[str, tuple[dict[str, Any], list[float]]]  # payload and vector of each id
 
 
 def vdbctl(*arguments: str | Path) -> str:
-    command = [sys.executable, "-c", "from vdbx._commands import vdbctl; vdbctl()", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*CONTROL, *arguments], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,13 @@ import numpy as np
 import pytest
 
 import vdbx
+from commands import CONTROL
 from vdbx import F
-
-CONTROL = Path(sys.executable).parent / "vdbctl"
 
 
 def vdbctl(command: str, path: str, *words: str) -> Any:
     done = subprocess.run(
-        [CONTROL, command, path, "notes", "--json", *words], capture_output=True, text=True, timeout=60, check=False
+        [*CONTROL, command, path, "notes", "--json", *words], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -82,7 +80,7 @@ def test_updates_from_either_side(path: str) -> None:
 def test_copies_from_either_side(path: str, tmp_path: Path) -> None:
     with vdbx.open(path) as db:
         db.checkpoint(tmp_path / "mine.vdb")
-    command = [CONTROL, "checkpoint", path, tmp_path / "theirs.vdb"]
+    command = [*CONTROL, "checkpoint", path, tmp_path / "theirs.vdb"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     with vdbx.open(tmp_path / "theirs.vdb", read_only=True) as db:
         assert len(db.collection("notes")) == vdbctl("count", str(tmp_path / "mine.vdb"))["count"] == 4
@@ -92,5 +90,5 @@ def test_vdbctl_reads_beside_read_only_python_and_is_refused_beside_a_writer(pat
     with vdbx.open(path, read_only=True):
         assert vdbctl("count", path) == {"count": 4}
     with vdbx.open(path):
-        done = subprocess.run([CONTROL, "count", path, "notes"], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([*CONTROL, "count", path, "notes"], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 5 and "Close it there, or open it read-only" in done.stderr
