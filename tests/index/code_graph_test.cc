@@ -206,6 +206,15 @@ std::string HashHere() {
     EXPECT_EQ(is_rotated, test.shape == Shape::kOutliers);
     hashes += std::to_string(index.GraphHash()) + " ";
   }
+  // And one whose construction stop is measured on the way.
+  for (const Metric metric : {Metric::kCosine, Metric::kInnerProduct}) {
+    IndexUnderTest index(metric, 20, 8, 2, CodeKind::kInt8);
+    index.mutable_graph()->SetConstructionStop({.due_rows = 1'000});
+    index.Add(ClusteredRows(1'500, {.dim = 20}));
+    index.LinkAll(100);
+    EXPECT_NE(index.graph().construction_stop().factor, ConstructionStop().factor);
+    hashes += std::to_string(index.GraphHash()) + " ";
+  }
   return hashes;
 }
 

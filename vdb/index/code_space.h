@@ -10,6 +10,7 @@
 
 #include <vdb/types.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -53,6 +54,10 @@ class CodeSpace {
   // What makes distances of a query of this norm not negative: 0 but for inner product.
   float StopBase(float query_norm) const {
     return metric_ == Metric::kInnerProduct ? query_norm * largest_norm_ - metric_offset_ : 0;
+  }
+  // The same for a row that is the query.
+  float StopBaseOf(const NodeCode& row) const {
+    return metric_ == Metric::kInnerProduct ? StopBase(std::sqrt(PointNormSquared(row))) : 0;
   }
   // Of a code, zeros at its end included; a multiple of simd::kCodeUnit.
   std::size_t code_bytes() const { return code_bytes_; }

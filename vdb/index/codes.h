@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "vdb/index/code_space.h"
 #include "vdb/index/distance.h"
@@ -103,6 +104,10 @@ class Float32Rows {
   using Codes = Float32Codes;
   Float32Rows(const VectorView& vectors, const DistanceFunction& distance) : vectors_(vectors), distance_(distance) {}
   Float32Codes From(std::uint32_t slot) const { return {vectors_, distance_, vectors_.row(slot)}; }
+  // What makes distances from the row not negative; nothing if that is not known.
+  std::optional<float> StopBase(std::uint32_t /*slot*/) const {
+    return distance_.metric() == Metric::kInnerProduct ? std::nullopt : std::optional(0.0F);
+  }
 
  private:
   const VectorView& vectors_;
@@ -114,6 +119,7 @@ class Int8Rows {
   using Codes = Int8Codes;
   explicit Int8Rows(const Graph& graph) : graph_(graph) {}
   Int8Codes From(std::uint32_t slot) const { return {graph_, graph_.Code(slot)}; }
+  std::optional<float> StopBase(std::uint32_t slot) const { return graph_.code_space()->StopBaseOf(graph_.Code(slot)); }
 
  private:
   const Graph& graph_;

@@ -39,6 +39,14 @@ struct EntryPoint {
   std::uint32_t level = 0;
 };
 
+// Where construction searches at level 0 end, and at how many linked rows that is measured next: construction_stop.h.
+struct ConstructionStop {
+  // Of the distance of the 64th nearest; infinite for no end before ef_construction. What fits nearly all data, until
+  // it is measured.
+  float factor = 1.15F;
+  std::uint32_t due_rows = 0;  // 0: not known yet
+};
+
 class Graph {
  public:
   // m in [kMinM, kMaxM].
@@ -92,6 +100,10 @@ class Graph {
   const RecallCurve* recall_curve() const { return curve_.load(std::memory_order_acquire); }
   // One caller at a time.
   void SetRecallCurve(std::unique_ptr<const RecallCurve> curve);
+
+  // Linker.
+  ConstructionStop construction_stop() const { return construction_stop_; }
+  void SetConstructionStop(ConstructionStop stop) { construction_stop_ = stop; }
 
   // Linker, before the first node in own memory: nodes carry codes of this space.
   void UseCodes(std::shared_ptr<const CodeSpace> space);
@@ -169,6 +181,7 @@ class Graph {
   std::vector<std::unique_ptr<const RecallCurve>> curves_;  // a reader may be with an earlier one
   std::atomic<std::uint64_t> entry_{0};                     // slot << 32 | level + 1; 0: none
   std::uint32_t reserved_ = 0;                              // linker
+  ConstructionStop construction_stop_;                      // linker
   std::atomic<std::byte*> level0_[kSegments] = {};
   std::array<std::size_t, kSegments> segment_bytes_{};
   std::atomic<std::size_t> level0_bytes_{0};

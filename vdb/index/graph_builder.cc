@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "vdb/index/construction_search.h"
+#include "vdb/index/construction_stop.h"
 #include "vdb/index/neighbour_selection.h"
 #include "vdb/index/walk.h"
 
@@ -17,50 +19,6 @@ constexpr std::size_t kUpperEf = 64;
 constexpr std::size_t kRowsPerTask = 32;  // consecutive on the chain below: they share the cache
 constexpr std::size_t kTargetsPerTask = 8;
 constexpr std::size_t kTileRows = 64;
-// Nodes expanded per step: fuller groups of four, and rows asked for further ahead.
-constexpr std::size_t kWidth = 4;
-constexpr std::size_t kStopRank = 64;
-constexpr float kStopFactor = 1.15F;
-// Candidates held, dead ones included, per live one wanted: where nearly all are dead the search must end all the same.
-constexpr std::size_t kPoolFactor = 2;
-
-// Of rows that equal the one being linked the pool takes a few: hundreds of them would leave no room for the way out.
-// The lowest and the highest slot among them are looked for: see SelectNeighbours.
-class ConstructionRules : public PaperRules {
- public:
-  // codes: of the row, whose slot it is.
-  template <typename Codes>
-  ConstructionRules(const Codes& codes, std::uint32_t slot, std::uint32_t m)
-      : is_equal_(codes, slot), left_(MaxEqualLinks(m)), per_side_(std::max<std::size_t>(1, left_ / 2)) {}
-
-  // From the graph.
-  bool Enters(float distance, std::uint32_t slot) {
-    if (!is_equal_(distance)) return true;
-    const bool is_end = slot < lowest_ || slot > highest_;
-    lowest_ = std::min(lowest_, slot);
-    highest_ = std::max(highest_, slot);
-    return TakeOne(is_end ? &ends_left_ : &left_);
-  }
-
-  // From the batch, slots before the row's or after it, the nearest first.
-  void BeginSide() { side_left_ = per_side_; }
-  bool EntersFromBatch(float distance) { return !is_equal_(distance) || TakeOne(&side_left_); }
-
- private:
-  static bool TakeOne(std::size_t* left) {
-    if (*left == 0) return false;
-    --*left;
-    return true;
-  }
-
-  const EqualRows is_equal_;
-  std::size_t left_;
-  std::size_t ends_left_ = 16;  // two or three steps lead to the ends of a chain; more than that is a broken one
-  const std::size_t per_side_;
-  std::size_t side_left_ = 0;
-  std::uint32_t lowest_ = std::numeric_limits<std::uint32_t>::max();
-  std::uint32_t highest_ = 0;
-};
 
 struct OwnLinks {
   std::uint32_t slot = 0;
@@ -195,14 +153,14 @@ class BatchLinker {
                          OwnLinks* own) {
     thread_local std::vector<ScoredSlot> candidates;
     thread_local std::vector<ScoredSlot> dead;
+    const bool is_upper = own->level > 0;
     const std::size_t ef = context_.ef_construction;
-    const WalkLimits limits{.ef = own->level == 0 ? ef : std::min(kUpperEf, ef),
-                            .level = own->level,
-                            .pool_max = kPoolFactor * ef,
-                            .stop = own->level == 0 ? ConstructionStop() : StopRule()};
+    const WalkLimits limits = ConstructionLimits(
+        is_upper ? std::min(kUpperEf, ef) : ef, own->level,
+        is_upper ? StopRule() : ConstructionStopRule(source_, own->slot, graph_.construction_stop().factor));
     if (has_entry_ && own->level <= entry_.level) {
       const auto is_live = [&](std::uint32_t found) { return !context_.deaths->IsDead(found); };
-      walk->template Search<kWidth>(start, limits, is_live, *rules, pool);
+      walk->template Search<kConstructionWidth>(start, limits, is_live, *rules, pool);
     } else {
       pool->Begin({.acceptable = limits.ef, .all = limits.pool_max});
     }
@@ -218,12 +176,6 @@ class BatchLinker {
     SelectNeighbours(source_, own->slot, candidates, graph_.m(), &own->links);
     const auto old = std::ranges::find_if(candidates, [&](const ScoredSlot& c) { return c.slot < begin_; });
     return old == candidates.end() ? start : *old;
-  }
-
-  // Nodes much farther than the 64th nearest add nothing to the links of a row. Distances must not be negative.
-  StopRule ConstructionStop() const {
-    if (context_.metric == Metric::kInnerProduct) return {};
-    return {.rank = kStopRank, .factor = kStopFactor};
   }
 
   // The other rows of the batch, outwards from the row's own place: of equal ones the pool takes the next by slot, and
@@ -323,6 +275,12 @@ class BatchLinker {
   bool has_entry_ = false;
 };
 
+template <typename Rows>
+void LinkRows(Graph* graph, const BuildContext& context, const Rows& rows, std::uint32_t end, std::uint32_t lowest) {
+  if (lowest == 0) UpdateConstructionStop(graph, context, rows);
+  BatchLinker<Rows>(graph, context, rows, end, lowest).Run();
+}
+
 void Link(Graph* graph, const BuildContext& context, std::uint32_t end, std::uint32_t lowest) {
   if (context.codes == CodeKind::kInt8 && graph->linked() == 0 && graph->code_space() == nullptr) {
     graph->UseCodes(std::make_shared<const CodeSpace>(
@@ -331,11 +289,11 @@ void Link(Graph* graph, const BuildContext& context, std::uint32_t end, std::uin
         })));
   }
   if (graph->code_space() != nullptr) {
-    BatchLinker<Int8Rows>(graph, context, Int8Rows(*graph), end, lowest).Run();
+    LinkRows(graph, context, Int8Rows(*graph), end, lowest);
     return;
   }
   const DistanceFunction distance(context.metric, context.vectors.dim);
-  BatchLinker<Float32Rows>(graph, context, Float32Rows(context.vectors, distance), end, lowest).Run();
+  LinkRows(graph, context, Float32Rows(context.vectors, distance), end, lowest);
 }
 
 }  // namespace
