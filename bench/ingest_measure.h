@@ -47,7 +47,7 @@ struct IngestRate {
 // Writes the same rows with Upsert, one writer, not synced, into a collection that has a graph of base_rows.
 IngestRate MeasureIngest(const IngestSetup& setup, Database* database);
 
-// After kill -9 of a process that wrote until the tail had reached its bound.
+// After kill -9 of a process that wrote until the tail had reached its bound, or all rows.
 struct Reopening {
   std::uint64_t rows = 0;         // that the collection then has
   std::uint64_t unlinked = 0;     // of them the killed process had not linked

@@ -16,25 +16,30 @@
 namespace vdb::bench {
 namespace {
 
-// In the child: writes until the tail is full, tells how many rows are not linked, and waits to be killed.
+struct Written {
+  std::uint64_t rows = 0;
+  std::uint64_t unlinked = 0;  // of them are not in the graph
+};
+
+// In the child: writes until the tail is full, or there are no more rows, tells what it has written, and waits to be
+// killed.
 void WriteUntilFull(const IngestSetup& setup, const std::string& folder, int told) {
   Database database = Check(Database::Open(folder, {.threads = setup.threads}));
   Collection collection = LoadBase(setup, &database);
   std::size_t next = setup.base_rows;
   CollectionStats stats;
-  while (!ReachedBound(setup, stats)) {
-    if (next >= setup.base_rows + setup.ingest_rows) throw std::runtime_error("the tail never reached its bound");
+  while (!ReachedBound(setup, stats) && next < setup.base_rows + setup.ingest_rows) {
     UpsertBatch(setup, next, &collection);
     next += setup.batch_rows;
     stats = Check(collection.Stats());
   }
-  const std::uint64_t unlinked = stats.slots - stats.linked;
-  if (::write(told, &unlinked, sizeof(unlinked)) != sizeof(unlinked)) throw std::runtime_error("the pipe is closed");
+  const Written written{.rows = next, .unlinked = stats.slots - stats.linked};
+  if (::write(told, &written, sizeof(written)) != sizeof(written)) throw std::runtime_error("the pipe is closed");
   for (;;) ::pause();
 }
 
 // Runs WriteUntilFull in a process of its own and kills it; returns what it told.
-std::uint64_t KillWithFullTail(const IngestSetup& setup, const std::string& folder) {
+Written KillWithFullTail(const IngestSetup& setup, const std::string& folder) {
   int ends[2];
   if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
   const pid_t child = ::fork();
@@ -49,13 +54,13 @@ std::uint64_t KillWithFullTail(const IngestSetup& setup, const std::string& fold
     ::_exit(1);
   }
   ::close(ends[1]);
-  std::uint64_t unlinked = 0;
-  const bool is_told = ::read(ends[0], &unlinked, sizeof(unlinked)) == sizeof(unlinked);
+  Written written;
+  const bool is_told = ::read(ends[0], &written, sizeof(written)) == sizeof(written);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   ::close(ends[0]);
   if (!is_told) throw std::runtime_error("the process to be killed ended by itself");
-  return unlinked;
+  return written;
 }
 
 }  // namespace
@@ -64,7 +69,8 @@ Reopening MeasureReopening(const IngestSetup& setup) {
   const std::string folder = StrCat(setup.folder, "/killed");
   const std::string copy = StrCat(setup.folder, "/copy");
   Reopening reopening;
-  reopening.unlinked = KillWithFullTail(setup, folder);
+  const Written written = KillWithFullTail(setup, folder);
+  reopening.unlinked = written.unlinked;
   std::filesystem::copy(folder, copy, std::filesystem::copy_options::recursive);
   double start = WallSeconds();
   std::unique_ptr<storage::Store> store = Check(storage::Store::Open(StrCat(copy, "/store"), {}));
@@ -76,7 +82,7 @@ Reopening MeasureReopening(const IngestSetup& setup) {
   const SearchResult found = Check(collection.Search({.vector = setup.queries.row(0), .k = 10, .with_payload = false}));
   reopening.first_hit_ms = 1e3 * (WallSeconds() - start);
   const CollectionStats stats = Check(collection.Stats());
-  if (found.hits.size() != 10 || stats.slots < setup.base_rows + setup.tail_bound - kIndexingBatchRows) {
+  if (found.hits.size() != 10 || stats.slots != written.rows) {
     throw std::runtime_error("the reopened collection lost rows");
   }
   reopening.rows = stats.slots;

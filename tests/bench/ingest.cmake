@@ -1,7 +1,7 @@
 # Runs the ingest benchmark on few rows, and looks at what does not depend on the machine.
 set(run ${PROGRAM} --folder ${FOLDER} --dim 64 --base 17000 --rows 3000 --threads 2 --seconds 0.5)
 execute_process(COMMAND ${run} --json OUTPUT_VARIABLE result COMMAND_ERROR_IS_FATAL ANY)
-foreach(path "linking rows_per_s" "burst rows_per_s" "sustained indexed_rows_per_s" "searches idle p99_us"
+foreach(path "reopening rows" "reopening first_hit_ms" "reopening rocksdb_ms" "linking rows_per_s" "burst rows_per_s" "sustained indexed_rows_per_s" "searches idle p99_us"
         "searches busy p50_us" "publishing during searches" "publishing publish_ms" "synced disk_per_s"
         "synced one_per_s" "synced eight_per_s" "synced requests_per_group")
   string(REPLACE " " ";" names ${path})

@@ -220,6 +220,33 @@ TEST_F(Flip, DamageInTheStoreIsReportedOrHarmlessAndTheWayOutWorks) {
   EXPECT_GT(reported, Trials(60) / 10);
 }
 
+// The newest commits come from the log then, and their rows are all that is left of the collection.
+TEST_F(Flip, AManifestThatForgotTheCollectionIsReportedAndNoTableIsLost) {
+  const std::vector<std::string> manifests =
+      Files([](const std::string& name) { return name.starts_with("store/MANIFEST-"); });
+  ASSERT_EQ(manifests.size(), 1U);
+  const auto tables = [](const fs::path& folder) {
+    const auto is_table = [](const fs::directory_entry& entry) { return entry.path().extension() == ".sst"; };
+    return std::count_if(fs::directory_iterator(folder), fs::directory_iterator(), is_table);
+  };
+  const fs::path copy = Fresh();
+  const auto all_tables = tables(copy / "store");
+  ASSERT_GT(all_tables, 2);
+  fs::resize_file(copy / manifests.front(), 508);  // behind the column families, before the first table
+  for (const bool read_only : {true, false}) {
+    const Status refused = Database::Open(copy, {.read_only = read_only}).status();
+    EXPECT_EQ(refused.code(), StatusCode::kDataLoss) << refused;
+    EXPECT_NE(refused.message().find("rows of a collection"), std::string::npos) << refused;
+  }
+  EXPECT_EQ(tables(copy / "rescue"), all_tables);
+  Result<Database> accepted = Database::Open(copy, {.accept_data_loss = true});
+  ASSERT_TRUE(accepted.ok()) << accepted.status();
+  EXPECT_EQ(accepted->ListCollections().value(), std::vector<std::string>());
+  ASSERT_EQ(accepted->Close(), OkStatus());
+  Result<Database> again = Database::Open(copy);
+  ASSERT_TRUE(again.ok()) << again.status();
+}
+
 }  // namespace
 }  // namespace vdb
 

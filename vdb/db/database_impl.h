@@ -127,6 +127,13 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   // Lock, stamp and what a writer leaves for the next one.
   Status PrepareFolder();
   Status OpenStore(const OpenOptions& options);
+  // What the store should hold and does not. what: "came back with …", empty if nothing is missing.
+  struct Missing {
+    std::string what;
+    std::vector<storage::GenerationKey> orphans;  // generations with rows, of collections that are not there
+  };
+  // A damaged MANIFEST takes tables away, and the newest commits still come from the log: acknowledged does not see it.
+  Result<Missing> FindMissing(std::uint64_t acknowledged) const;
   Status CheckWatermark(bool accept_data_loss);
   // The same without changing anything.
   Status CheckWatermarkReadOnly();

@@ -1,6 +1,8 @@
 // DatabaseImpl: open, recovery, close.
 
 #include <algorithm>
+#include <cstdint>
+#include <set>
 #include <thread>
 
 #include "vdb/db/commit_group.h"
@@ -173,30 +175,59 @@ Status DatabaseImpl::OpenStore(const OpenOptions& options) {
   return MakeDirectory(IndexPath(path_));
 }
 
+Result<DatabaseImpl::Missing> DatabaseImpl::FindMissing(std::uint64_t acknowledged) const {
+  Missing missing;
+  if (commit_seq_ < acknowledged) {
+    missing.what = StrCat("came back with commit ", commit_seq_, ", but commit ", acknowledged,
+                          " had been acknowledged: ", acknowledged - commit_seq_, " commits are missing");
+  }
+  VDB_ASSIGN_OR_RETURN(const std::vector<storage::CollectionSchema> schemas, store_->Schemas());
+  VDB_ASSIGN_OR_RETURN(const std::vector<storage::Intent> intents, store_->Intents());
+  std::set<std::uint32_t> known;
+  for (const storage::CollectionSchema& schema : schemas) known.insert(schema.id);
+  for (const storage::Intent& intent : intents) known.insert(intent.key.collection);
+  VDB_ASSIGN_OR_RETURN(const std::vector<storage::GenerationKey> counted, store_->CountedGenerations());
+  for (const storage::GenerationKey key : counted) {
+    if (!known.contains(key.collection)) missing.orphans.push_back(key);
+  }
+  if (missing.what.empty() && !missing.orphans.empty()) {
+    missing.what = StrCat("came back with rows of a collection, number ", missing.orphans.front().collection,
+                          ", but without the collection: older writes are missing");
+  }
+  return missing;
+}
+
 Status DatabaseImpl::CheckWatermarkReadOnly() {
   VDB_ASSIGN_OR_RETURN(commit_seq_, store_->CommitSeq());
-  VDB_ASSIGN_OR_RETURN(const std::uint64_t wanted, storage::Watermark::Read(WatermarkPath(path_)));
-  if (commit_seq_ >= wanted) return OkStatus();
-  return DataLossError(StrCat(path_, ": the store came back with commit ", commit_seq_, ", but commit ", wanted,
-                              " had been acknowledged: a log or MANIFEST of ", StorePath(path_),
+  VDB_ASSIGN_OR_RETURN(const std::uint64_t acknowledged, storage::Watermark::Read(WatermarkPath(path_)));
+  VDB_ASSIGN_OR_RETURN(const Missing missing, FindMissing(acknowledged));
+  if (missing.what.empty()) return OkStatus();
+  return DataLossError(StrCat(path_, ": the store ", missing.what, ", for a log or MANIFEST of ", StorePath(path_),
                               " is damaged. Open it for writing, or with vdbctl, to see the ways out"));
 }
 
 Status DatabaseImpl::CheckWatermark(bool accept_data_loss) {
   VDB_ASSIGN_OR_RETURN(commit_seq_, store_->CommitSeq());
-  const std::uint64_t wanted = watermark_->commit_seq();
-  if (commit_seq_ >= wanted) return storage::DiscardRescueFiles(RescuePath(path_));
-  VDB_RETURN_IF_ERROR(storage::KeepRescueFiles(RescuePath(path_), commit_seq_, wanted));
-  if (!accept_data_loss) {
-    return DataLossError(
-        StrCat(path_, ": the store came back with commit ", commit_seq_, ", but commit ", wanted,
-               " had been acknowledged: ", wanted - commit_seq_, " commits are missing, for a log or MANIFEST of ",
-               StorePath(path_), " is damaged. What RocksDB had is kept in ", RescuePath(path_),
-               ". To go on without them: vdbctl repair --accept-loss ", path_, " (OpenOptions::accept_data_loss)"));
+  const std::uint64_t acknowledged = watermark_->commit_seq();
+  const Result<Missing> found = FindMissing(acknowledged);
+  // Then nothing is wrong with the store, and the folder is left as it was.
+  if (found.status().reason() == StatusReason::kNewerFormat) {
+    VDB_RETURN_IF_ERROR(storage::DiscardRescueFiles(RescuePath(path_)));
   }
-  events_.Add(EventLevel::kWarning, StrCat("the loss of ", wanted - commit_seq_, " commits was accepted"));
+  VDB_RETURN_IF_ERROR(found.status());
+  const Missing& missing = *found;
+  if (missing.what.empty()) return storage::DiscardRescueFiles(RescuePath(path_));
+  VDB_RETURN_IF_ERROR(storage::KeepRescueFiles(RescuePath(path_), missing.what));
+  if (!accept_data_loss) {
+    return DataLossError(StrCat(path_, ": the store ", missing.what, ", for a log or MANIFEST of ", StorePath(path_),
+                                " is damaged. What RocksDB had is kept in ", RescuePath(path_),
+                                ". To go on without them: vdbctl repair --accept-loss ", path_,
+                                " (OpenOptions::accept_data_loss)"));
+  }
+  events_.Add(EventLevel::kWarning, StrCat("a loss was accepted: the store ", missing.what));
   storage::StoreBatch batch;
-  commit_seq_ = wanted + 1;
+  for (const storage::GenerationKey key : missing.orphans) batch.DropGeneration(key);
+  commit_seq_ = std::max(commit_seq_, acknowledged) + 1;
   batch.PutCommitSeq(commit_seq_);
   VDB_RETURN_IF_ERROR(store_->Write(&batch, true));
   VDB_RETURN_IF_ERROR(watermark_->Advance(commit_seq_));

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::string_view kMarkerName = "LOSS";
 
-bool HoldsNewestWrites(std::string_view name) {
-  return name.ends_with(".log") || name.starts_with("MANIFEST-") || name == "CURRENT";
+bool MayBeDeleted(std::string_view name) {
+  return name.ends_with(".log") || name.ends_with(".sst") || name.starts_with("MANIFEST-") || name == "CURRENT";
 }
 
 std::string MarkerPath(const std::string& rescue_path) {
@@ -29,7 +29,7 @@ Status LinkRescueFiles(const std::string& store_path, const std::string& rescue_
   VDB_RETURN_IF_ERROR(MakeDirectory(rescue_path));
   VDB_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(store_path));
   for (const std::string& name : names) {
-    if (!HoldsNewestWrites(name)) continue;
+    if (!MayBeDeleted(name)) continue;
     VDB_RETURN_IF_ERROR(LinkFile(StrCat(store_path, "/", name), StrCat(rescue_path, "/", name)));
   }
   return SyncDirectory(rescue_path);
@@ -39,10 +39,9 @@ Status DiscardRescueFiles(const std::string& rescue_path) {
   return RemoveTree(rescue_path);
 }
 
-Status KeepRescueFiles(const std::string& rescue_path, std::uint64_t got, std::uint64_t wanted) {
+Status KeepRescueFiles(const std::string& rescue_path, std::string_view loss) {
   VDB_RETURN_IF_ERROR(MakeDirectory(rescue_path));
-  return ReplaceFile(MarkerPath(rescue_path),
-                     StrCat("The store came back with commit ", got, "; commit ", wanted, " was acknowledged.\n"));
+  return ReplaceFile(MarkerPath(rescue_path), StrCat("The store ", loss, ".\n"));
 }
 
 Status ArchiveRescueFiles(const std::string& rescue_path, std::uint64_t commit_seq) {

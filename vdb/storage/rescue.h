@@ -1,6 +1,6 @@
-// Rescue links: RocksDB deletes a damaged log when it opens, and says nothing. Before every open the files that hold
-// the newest writes (logs, MANIFEST, CURRENT) get a second name in a folder beside it, so that a loss leaves its
-// evidence.
+// Rescue links: RocksDB deletes a damaged log when it opens, and tables that a damaged MANIFEST does not name, and says
+// nothing. Before every open its files (logs, tables, MANIFEST, CURRENT) get a second name in a folder beside it, so
+// that a loss leaves its evidence.
 //
 // Thread safety: free functions; call them with the database's lock held.
 #ifndef VDB_STORAGE_RESCUE_H_
@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace vdb::storage {
 
@@ -19,8 +20,8 @@ Status LinkRescueFiles(const std::string& store_path, const std::string& rescue_
 // The store holds everything it should: removes the links.
 Status DiscardRescueFiles(const std::string& rescue_path);
 
-// The store has commit_seq `got` although `wanted` were acknowledged: marks the links as evidence to be kept.
-Status KeepRescueFiles(const std::string& rescue_path, std::uint64_t got, std::uint64_t wanted);
+// The store has lost something, "came back with …": marks the links as evidence to be kept.
+Status KeepRescueFiles(const std::string& rescue_path, std::string_view loss);
 
 // The loss was accepted: moves kept links to "<rescue_path>-<commit_seq>", where they stay until somebody removes them.
 Status ArchiveRescueFiles(const std::string& rescue_path, std::uint64_t commit_seq);

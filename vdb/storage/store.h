@@ -149,6 +149,8 @@ class Store {
   // The JSON document of a collection, "{}" if there is none.
   Result<std::string> GetDocument(std::uint32_t collection) const;
   Result<Counters> GetCounters(GenerationKey key) const;
+  // The generations that have counters, in order, whatever collections there are.
+  Result<std::vector<GenerationKey>> CountedGenerations() const;
   Result<std::optional<PublishedFiles>> GetPublished(GenerationKey key) const;
 
   // Adds the files as they are, all or none; they are moved. Their keys must be new.

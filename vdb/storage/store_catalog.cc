@@ -19,6 +19,14 @@ Result<T> ReadNumber(const Result<std::optional<std::string>>& value, std::strin
   return number;
 }
 
+// The generation that a key names behind its prefix of one byte.
+Result<GenerationKey> KeyOf(std::string_view key, std::string_view what) {
+  if (key.size() != 1 + 2 * sizeof(std::uint32_t))
+    return DataLossError(StrCat("the catalog has a damaged ", what, " key"));
+  return GenerationKey{.collection = LoadBigEndian<std::uint32_t>(key.substr(1)),
+                       .generation = LoadBigEndian<std::uint32_t>(key.substr(1 + sizeof(std::uint32_t)))};
+}
+
 // An error says which store it is about.
 template <typename T>
 Result<T> In(const std::string& path, Result<T> decoded) {
@@ -59,11 +67,8 @@ Result<std::vector<Intent>> Store::Intents() const {
   const auto iterator = rep_->NewIterator(kCatalog, rocksdb::ReadOptions());
   for (iterator->Seek(ToSlice(prefix)); iterator->Valid() && iterator->key().starts_with(ToSlice(prefix));
        iterator->Next()) {
-    const std::string_view key = ToView(iterator->key());
-    if (key.size() != 1 + 2 * sizeof(std::uint32_t)) return DataLossError("the catalog has a damaged intent key");
     Intent intent;
-    intent.key.collection = LoadBigEndian<std::uint32_t>(key.substr(1));
-    intent.key.generation = LoadBigEndian<std::uint32_t>(key.substr(1 + sizeof(std::uint32_t)));
+    VDB_ASSIGN_OR_RETURN(intent.key, KeyOf(ToView(iterator->key()), "intent"));
     VDB_ASSIGN_OR_RETURN(intent.kind, In(rep_->path, DecodeIntent(ToView(iterator->value()))));
     intents.push_back(intent);
   }
@@ -84,6 +89,19 @@ Result<Counters> Store::GetCounters(GenerationKey key) const {
         StrCat("the catalog has no counters for collection ", key.collection, ", generation ", key.generation));
   }
   return In(rep_->path, DecodeCounters(*value));
+}
+
+Result<std::vector<GenerationKey>> Store::CountedGenerations() const {
+  std::vector<GenerationKey> keys;
+  const std::string prefix(1, kCountersPrefix);
+  const auto iterator = rep_->NewIterator(kCatalog, rocksdb::ReadOptions());
+  for (iterator->Seek(ToSlice(prefix)); iterator->Valid() && iterator->key().starts_with(ToSlice(prefix));
+       iterator->Next()) {
+    VDB_ASSIGN_OR_RETURN(const GenerationKey key, KeyOf(ToView(iterator->key()), "counters"));
+    keys.push_back(key);
+  }
+  VDB_RETURN_IF_ERROR(FromRocks("reading the catalog", iterator->status()));
+  return keys;
 }
 
 Result<std::optional<PublishedFiles>> Store::GetPublished(GenerationKey key) const {
