@@ -133,7 +133,9 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
     std::vector<storage::GenerationKey> orphans;  // generations with rows, of collections that are not there
   };
   // A damaged MANIFEST takes tables away, and the newest commits still come from the log: acknowledged does not see it.
-  Result<Missing> FindMissing(std::uint64_t acknowledged) const;
+  // Sets commit_seq_.
+  Result<Missing> FindMissing(std::uint64_t acknowledged);
+  Status ReadMissing(std::uint64_t acknowledged, Missing* missing);
   Status CheckWatermark(bool accept_data_loss);
   // The same without changing anything.
   Status CheckWatermarkReadOnly();

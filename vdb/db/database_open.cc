@@ -91,6 +91,13 @@ Status CheckSpaceToOpen(const std::string& path) {
                                        (wanted >> 20) + 1, " MiB. Nothing was changed; free some space and try again"));
 }
 
+// A damaged store can be copied as far as it can be read.
+Status WithWayOut(const Status& status, const std::string& path) {
+  if (status.code() != StatusCode::kDataLoss || status.reason() == StatusReason::kNewerFormat) return status;
+  return status.WithMessage(
+      StrCat(status.message(), ". Make a readable copy with: vdbctl repair ", path, " NEW_FOLDER"));
+}
+
 std::size_t ThreadCount(const OpenOptions& options) {
   return options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
 }
@@ -163,10 +170,7 @@ Status DatabaseImpl::OpenStore(const OpenOptions& options) {
     return ResourceExhaustedError(
         StrCat(store.status().message(), ". Nothing is lost: free some space and open it again"));
   }
-  if (!store.ok()) {
-    return store.status().WithMessage(
-        StrCat(store.status().message(), ". Make a readable copy with: vdbctl repair ", path_, " NEW_FOLDER"));
-  }
+  if (!store.ok()) return WithWayOut(store.status(), path_);
   store_ = *std::move(store);
   if (opened_read_only_) return CheckWatermarkReadOnly();
   VDB_ASSIGN_OR_RETURN(storage::Watermark watermark, storage::Watermark::Open(WatermarkPath(path_)));
@@ -175,11 +179,18 @@ Status DatabaseImpl::OpenStore(const OpenOptions& options) {
   return MakeDirectory(IndexPath(path_));
 }
 
-Result<DatabaseImpl::Missing> DatabaseImpl::FindMissing(std::uint64_t acknowledged) const {
+Result<DatabaseImpl::Missing> DatabaseImpl::FindMissing(std::uint64_t acknowledged) {
   Missing missing;
+  const Status read = ReadMissing(acknowledged, &missing);
+  if (!read.ok()) return WithWayOut(read, path_);
+  return missing;
+}
+
+Status DatabaseImpl::ReadMissing(std::uint64_t acknowledged, Missing* missing) {
+  VDB_ASSIGN_OR_RETURN(commit_seq_, store_->CommitSeq());
   if (commit_seq_ < acknowledged) {
-    missing.what = StrCat("came back with commit ", commit_seq_, ", but commit ", acknowledged,
-                          " had been acknowledged: ", acknowledged - commit_seq_, " commits are missing");
+    missing->what = StrCat("came back with commit ", commit_seq_, ", but commit ", acknowledged,
+                           " had been acknowledged: ", acknowledged - commit_seq_, " commits are missing");
   }
   VDB_ASSIGN_OR_RETURN(const std::vector<storage::CollectionSchema> schemas, store_->Schemas());
   VDB_ASSIGN_OR_RETURN(const std::vector<storage::Intent> intents, store_->Intents());
@@ -188,17 +199,16 @@ Result<DatabaseImpl::Missing> DatabaseImpl::FindMissing(std::uint64_t acknowledg
   for (const storage::Intent& intent : intents) known.insert(intent.key.collection);
   VDB_ASSIGN_OR_RETURN(const std::vector<storage::GenerationKey> counted, store_->CountedGenerations());
   for (const storage::GenerationKey key : counted) {
-    if (!known.contains(key.collection)) missing.orphans.push_back(key);
+    if (!known.contains(key.collection)) missing->orphans.push_back(key);
   }
-  if (missing.what.empty() && !missing.orphans.empty()) {
-    missing.what = StrCat("came back with rows of a collection, number ", missing.orphans.front().collection,
-                          ", but without the collection: older writes are missing");
+  if (missing->what.empty() && !missing->orphans.empty()) {
+    missing->what = StrCat("came back with rows of a collection, number ", missing->orphans.front().collection,
+                           ", but without the collection: older writes are missing");
   }
-  return missing;
+  return OkStatus();
 }
 
 Status DatabaseImpl::CheckWatermarkReadOnly() {
-  VDB_ASSIGN_OR_RETURN(commit_seq_, store_->CommitSeq());
   VDB_ASSIGN_OR_RETURN(const std::uint64_t acknowledged, storage::Watermark::Read(WatermarkPath(path_)));
   VDB_ASSIGN_OR_RETURN(const Missing missing, FindMissing(acknowledged));
   if (missing.what.empty()) return OkStatus();
@@ -207,7 +217,6 @@ Status DatabaseImpl::CheckWatermarkReadOnly() {
 }
 
 Status DatabaseImpl::CheckWatermark(bool accept_data_loss) {
-  VDB_ASSIGN_OR_RETURN(commit_seq_, store_->CommitSeq());
   const std::uint64_t acknowledged = watermark_->commit_seq();
   const Result<Missing> found = FindMissing(acknowledged);
   // Then nothing is wrong with the store, and the folder is left as it was.

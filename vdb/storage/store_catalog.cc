@@ -27,6 +27,18 @@ Result<GenerationKey> KeyOf(std::string_view key, std::string_view what) {
                        .generation = LoadBigEndian<std::uint32_t>(key.substr(1 + sizeof(std::uint32_t)))};
 }
 
+// Calls body(key, value) for the catalog's entries with a prefix, in order of keys; the first error of body is the end.
+template <typename Rep, typename Body>
+Status ForEach(const Rep& rep, char prefix, const Body& body) {
+  const std::string_view wanted(&prefix, 1);
+  const auto iterator = rep.NewIterator(kCatalog, rocksdb::ReadOptions());
+  for (iterator->Seek(ToSlice(wanted)); iterator->Valid() && iterator->key().starts_with(ToSlice(wanted));
+       iterator->Next()) {
+    VDB_RETURN_IF_ERROR(body(ToView(iterator->key()), ToView(iterator->value())));
+  }
+  return FromRocks("reading the catalog", iterator->status());
+}
+
 // An error says which store it is about.
 template <typename T>
 Result<T> In(const std::string& path, Result<T> decoded) {
@@ -46,33 +58,25 @@ Result<std::uint32_t> Store::NextCollection() const {
 
 Result<std::vector<CollectionSchema>> Store::Schemas() const {
   std::vector<CollectionSchema> schemas;
-  const std::string prefix(1, kSchemaPrefix);
-  const auto iterator = rep_->NewIterator(kCatalog, rocksdb::ReadOptions());
-  for (iterator->Seek(ToSlice(prefix)); iterator->Valid() && iterator->key().starts_with(ToSlice(prefix));
-       iterator->Next()) {
-    const std::string_view key = ToView(iterator->key());
+  VDB_RETURN_IF_ERROR(ForEach(*rep_, kSchemaPrefix, [&](std::string_view key, std::string_view value) -> Status {
     if (key.size() != 1 + sizeof(std::uint32_t)) return DataLossError("the catalog has a damaged schema key");
-    VDB_ASSIGN_OR_RETURN(
-        CollectionSchema schema,
-        In(rep_->path, DecodeSchema(LoadBigEndian<std::uint32_t>(key.substr(1)), ToView(iterator->value()))));
+    VDB_ASSIGN_OR_RETURN(CollectionSchema schema,
+                         In(rep_->path, DecodeSchema(LoadBigEndian<std::uint32_t>(key.substr(1)), value)));
     schemas.push_back(std::move(schema));
-  }
-  VDB_RETURN_IF_ERROR(FromRocks("reading the catalog", iterator->status()));
+    return OkStatus();
+  }));
   return schemas;
 }
 
 Result<std::vector<Intent>> Store::Intents() const {
   std::vector<Intent> intents;
-  const std::string prefix(1, kIntentPrefix);
-  const auto iterator = rep_->NewIterator(kCatalog, rocksdb::ReadOptions());
-  for (iterator->Seek(ToSlice(prefix)); iterator->Valid() && iterator->key().starts_with(ToSlice(prefix));
-       iterator->Next()) {
+  VDB_RETURN_IF_ERROR(ForEach(*rep_, kIntentPrefix, [&](std::string_view key, std::string_view value) -> Status {
     Intent intent;
-    VDB_ASSIGN_OR_RETURN(intent.key, KeyOf(ToView(iterator->key()), "intent"));
-    VDB_ASSIGN_OR_RETURN(intent.kind, In(rep_->path, DecodeIntent(ToView(iterator->value()))));
+    VDB_ASSIGN_OR_RETURN(intent.key, KeyOf(key, "intent"));
+    VDB_ASSIGN_OR_RETURN(intent.kind, In(rep_->path, DecodeIntent(value)));
     intents.push_back(intent);
-  }
-  VDB_RETURN_IF_ERROR(FromRocks("reading the catalog", iterator->status()));
+    return OkStatus();
+  }));
   return intents;
 }
 
@@ -93,14 +97,11 @@ Result<Counters> Store::GetCounters(GenerationKey key) const {
 
 Result<std::vector<GenerationKey>> Store::CountedGenerations() const {
   std::vector<GenerationKey> keys;
-  const std::string prefix(1, kCountersPrefix);
-  const auto iterator = rep_->NewIterator(kCatalog, rocksdb::ReadOptions());
-  for (iterator->Seek(ToSlice(prefix)); iterator->Valid() && iterator->key().starts_with(ToSlice(prefix));
-       iterator->Next()) {
-    VDB_ASSIGN_OR_RETURN(const GenerationKey key, KeyOf(ToView(iterator->key()), "counters"));
+  VDB_RETURN_IF_ERROR(ForEach(*rep_, kCountersPrefix, [&](std::string_view entry, std::string_view) -> Status {
+    VDB_ASSIGN_OR_RETURN(const GenerationKey key, KeyOf(entry, "counters"));
     keys.push_back(key);
-  }
-  VDB_RETURN_IF_ERROR(FromRocks("reading the catalog", iterator->status()));
+    return OkStatus();
+  }));
   return keys;
 }
 
