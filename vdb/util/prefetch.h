@@ -9,13 +9,15 @@
 
 namespace vdb {
 
-// The lines of the cache that hold [begin, begin + bytes), and no others: these would push out what is needed.
+// The lines of the cache that hold [begin, begin + bytes), and no others: these would push out what is needed. Into the
+// second level: the rows of one step of a walk fill the first one, which has fewer requests under way, too.
 inline void PrefetchLines(const void* begin, std::size_t bytes) {
   constexpr std::uintptr_t kLineBytes = 64;
+  constexpr int kIntoSecondLevel = 2;  // prefetcht1 on x86, prfm pldl2keep on ARM
   const auto* line = static_cast<const char*>(begin);
   const char* const end = line + bytes;
   for (line -= reinterpret_cast<std::uintptr_t>(line) % kLineBytes; line < end; line += kLineBytes) {
-    __builtin_prefetch(line);
+    __builtin_prefetch(line, 0, kIntoSecondLevel);
   }
 }
 
