@@ -41,6 +41,10 @@ void Graph::FreeSegments() noexcept {
 void Graph::UseCodes(std::shared_ptr<const CodeSpace> space) {
   code_space_ = std::move(space);
   node_bytes_ = RoundUp(links_bytes_ + code_space_->node_bytes(), kLineBytes);
+  // Bytes that begin a line are read a line at a time, where that makes no node longer.
+  const std::size_t before_bytes = RoundUp(links_bytes_ + sizeof(NodeCode), kLineBytes);
+  code_offset_ = links_bytes_;
+  if (before_bytes + code_space_->code_bytes() <= node_bytes_) code_offset_ = before_bytes - sizeof(NodeCode);
   codes_.store(code_space_.get(), std::memory_order_release);
 }
 

@@ -90,7 +90,7 @@ class Graph {
   // What codes stand beside the links, in own memory: null for none. There is no node before it is known.
   const CodeSpace* code_space() const { return codes_.load(std::memory_order_acquire); }
   const NodeCode& Code(std::uint32_t slot) const {
-    return *reinterpret_cast<const NodeCode*>(Node(slot) + links_bytes_);
+    return *reinterpret_cast<const NodeCode*>(Node(slot) + code_offset_);
   }
 
   // No node: false. Load it before linked(), which then covers it.
@@ -170,7 +170,8 @@ class Graph {
 
   const std::uint32_t m_;
   const std::size_t stride_;
-  const std::size_t links_bytes_;  // of a node in own memory, where a code follows
+  const std::size_t links_bytes_;  // of a node in own memory
+  std::size_t code_offset_ = 0;    // of the code behind them
   std::size_t node_bytes_;
   std::shared_ptr<const CodeSpace> code_space_;
   std::atomic<const CodeSpace*> codes_{nullptr};           // the same
