@@ -39,6 +39,8 @@ class Float32Codes {
     PrefetchLines(row, bytes_);
   }
 
+  std::size_t row_bytes() const { return bytes_; }
+
   float One(std::uint32_t slot) const { return distance_(query_, vectors_.row(slot)); }
 
   void Four(const std::uint32_t slots[4], float out[4]) const {
@@ -74,6 +76,8 @@ class Int8Codes {
         bytes_(space_.code_bytes()) {}
 
   void Prefetch(std::uint32_t slot) const { PrefetchLines(&graph_.Code(slot), space_.node_bytes()); }
+
+  std::size_t row_bytes() const { return space_.node_bytes(); }
 
   float One(std::uint32_t slot) const {
     const NodeCode& row = graph_.Code(slot);
