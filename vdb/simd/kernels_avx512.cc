@@ -23,8 +23,8 @@ struct DotTerm {
   VDB_TARGET_AVX512 static inline __m512 Add(__m512 sum, __m512 a, __m512 b) { return _mm512_fmadd_ps(a, b, sum); }
 };
 
-// The last components of a row, from i on, fewer than 16, and zeros. A masked load that reaches beyond the row would touch
-// another line of the cache, for which Zen 4 waits: where there are 16 components, the last 16 are read instead.
+// The last components of a row, from i on, fewer than 16, and zeros. A masked load that reaches beyond the row would
+// touch another line of the cache, for which Zen 4 waits: where there are 16 components, the last 16 are read instead.
 VDB_TARGET_AVX512 inline __m512 LoadEnd(const float* row, std::size_t i, std::size_t dim) {
   const unsigned lanes = (1U << (dim - i)) - 1;
   if (dim < 16) return _mm512_maskz_loadu_ps(static_cast<__mmask16>(lanes), row);
