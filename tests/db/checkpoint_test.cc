@@ -74,7 +74,8 @@ TEST_F(Checkpoint, IsADatabaseOfItsOwn) {
     Collection c = copy.OpenCollection("c").value();
     const CollectionStats stats = c.Stats().value();
     EXPECT_EQ(stats.damage, "");
-    EXPECT_EQ(stats.published, 9'000U);
+    EXPECT_GE(stats.published, 9'000U);
+    EXPECT_LE(stats.published, 9'200U);  // where the machine is slow, a quiet moment publishes the last rows too
     EXPECT_EQ(c.Count().value(), 9'199U);
     EXPECT_EQ(c.GetDocument().value(), R"({"a": 1})");
     EXPECT_EQ(c.Search({.vector = VectorOf(9'100), .k = 1}).value().hits[0].id, "9100");
