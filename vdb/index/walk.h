@@ -117,7 +117,7 @@ class Walk {
   static constexpr std::uint64_t kNodesPerLook = 64;
   // Bytes of rows that are on their way while distances of others are computed: all that a step reads, where it is
   // codes. They wait in the second level of the cache, so more does no harm; measured on 384 and 784 dimensions.
-  static constexpr std::size_t kAheadBytes = 32 * 1024;
+  static constexpr std::size_t kAheadBytes = std::size_t{32} * 1024;
 
   void BeginVisits() {
     visited_.Begin(linked_);
