@@ -359,9 +359,9 @@ def test_memory_stays_flat(tmp_path: Path, full: bool) -> None:
         def cycle():
             with vdbx.open(sys.argv[1]) as db:
                 notes = db.collection("notes", dim=16)
-                # Once: each cycle that writes leaves three small tables in the store, with 20 kB of memory each.
                 if not len(notes):
                     notes.upsert([f"{i}" for i in range(200)], np.ones((200, 16)), [{"n": i} for i in range(200)])
+                notes.update("7", {"n": 7})
                 assert len(notes.search(np.ones(16), k=5, filter="n > 3")) == 5
         def searches(count):
             with vdbx.open(sys.argv[1]) as db:

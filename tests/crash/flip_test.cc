@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kDim = 256;
 constexpr int kPublishedRows = 4'500;
 constexpr int kRows = 5'000;
+constexpr const char* kDocument = R"({"model": "m"})";
 
 std::vector<float> MakeVector(int i) {
   std::mt19937 random(static_cast<unsigned>(i));
@@ -59,6 +60,14 @@ void Put(Collection* collection, int begin, int end) {
   ::_exit(0);
 }
 
+// Dies with all rows in the log and in no table.
+[[noreturn]] void RunLogWriter(const std::string& folder) {
+  Database database = Database::Open(folder).value();
+  Collection collection = database.CreateCollection("c", {.dim = kDim, .metric = Metric::kL2Squared}).value();
+  Put(&collection, 0, 200);
+  ::_exit(0);
+}
+
 // What a database that opened must answer; empty if it does.
 std::string Wrong(Database* database) {
   Result<Collection> collection = database->OpenCollection("c");
@@ -90,19 +99,23 @@ class Flip : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TempFolder;
+    RunInProcess("--writer", folder_->Path("master"));
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  // This program with these arguments, to its end.
+  static void RunInProcess(const char* what, const std::string& folder) {
     char self[4096] = {};
     ASSERT_GT(::readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
-    const std::string master = folder_->Path("master");
     const pid_t child = ::fork();
     if (child == 0) {
-      ::execl(self, self, "--writer", master.c_str(), nullptr);
+      ::execl(self, self, what, folder.c_str(), nullptr);
       ::_exit(127);
     }
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_EQ(status, 0);
   }
-  static void TearDownTestSuite() { delete folder_; }
 
   static std::string Fresh() {
     std::string copy = folder_->Path("copy");
@@ -220,6 +233,65 @@ TEST_F(Flip, DamageInTheStoreIsReportedOrHarmlessAndTheWayOutWorks) {
   EXPECT_GT(reported, Trials(60) / 10);
 }
 
+// Two sessions, so that the catalog's first table has the collection's schema and document and nothing else.
+TEST_F(Flip, NoTableTakesTheWholeCollectionWithIt) {
+  const std::string master = folder_->Path("sessions");
+  {
+    Database database = Database::Open(master).value();
+    Collection collection = database.CreateCollection("c", {.dim = kDim, .metric = Metric::kL2Squared}).value();
+    ASSERT_EQ(collection.SetDocument(kDocument), OkStatus());
+    ASSERT_EQ(database.Close(), OkStatus());
+  }
+  {
+    Database database = Database::Open(master).value();
+    Collection collection = database.OpenCollection("c").value();
+    Put(&collection, 0, 500);
+    ASSERT_EQ(database.Close(), OkStatus());
+  }
+  std::vector<std::string> tables;
+  for (const auto& entry : fs::directory_iterator(master + "/store")) {
+    if (entry.path().extension() == ".sst") tables.push_back(entry.path().filename());
+  }
+  ASSERT_GE(tables.size(), 4U);  // two of the catalog, ids, records, vectors
+  std::size_t without_a_loss = 0;
+  for (const std::string& table : tables) {
+    SCOPED_TRACE(table);
+    const std::string copy = folder_->Path("copy");
+    fs::remove_all(copy);
+    fs::remove_all(folder_->Path("repaired"));
+    fs::copy(master, copy, fs::copy_options::recursive);
+    fs::resize_file(copy + "/store/" + table, fs::file_size(copy + "/store/" + table) / 2);
+    EXPECT_EQ(Database::Open(copy).status().code(), StatusCode::kDataLoss);
+    const Result<RepairReport> report = RepairCopy(copy, folder_->Path("repaired"));
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->collections, 1U);
+    Database repaired = Database::Open(folder_->Path("repaired")).value();
+    const Collection collection = repaired.OpenCollection("c").value();
+    EXPECT_EQ(collection.options().dim, kDim);
+    EXPECT_EQ(collection.GetDocument().value(), kDocument);
+    EXPECT_EQ(collection.Count().value(), report->records);
+    without_a_loss += report->records == 500 ? 1 : 0;
+  }
+  EXPECT_EQ(without_a_loss, 2U);  // tables of the catalog have no rows
+}
+
+// RocksDB's repair alone takes from a log only what belongs to column families that have tables.
+TEST_F(Flip, ALogWithoutAnyTableIsRepaired) {
+  const std::string source = folder_->Path("log");
+  RunInProcess("--log-writer", source);
+  fs::remove(source + "/store/CURRENT");
+  for (const auto& entry : fs::directory_iterator(source + "/store")) {
+    ASSERT_NE(entry.path().extension(), ".sst");
+    if (entry.path().filename().string().starts_with("MANIFEST-")) fs::remove(entry.path());
+  }
+  fs::remove_all(folder_->Path("repaired"));
+  const Result<RepairReport> report = RepairCopy(source, folder_->Path("repaired"));
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->records, 200U);
+  Database repaired = Database::Open(folder_->Path("repaired")).value();
+  EXPECT_EQ(repaired.OpenCollection("c").value().Verify(), OkStatus());
+}
+
 // The newest commits come from the log then, and their rows are all that is left of the collection.
 TEST_F(Flip, AManifestThatForgotTheCollectionIsReportedAndNoTableIsLost) {
   const std::vector<std::string> manifests =
@@ -253,6 +325,7 @@ TEST_F(Flip, AManifestThatForgotTheCollectionIsReportedAndNoTableIsLost) {
 // NOLINTNEXTLINE(bugprone-exception-escape): an exception ends the writer, which the test then reports.
 int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "--writer") == 0) vdb::RunWriter(argv[2]);
+  if (argc == 3 && std::strcmp(argv[1], "--log-writer") == 0) vdb::RunLogWriter(argv[2]);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

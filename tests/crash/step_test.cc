@@ -279,7 +279,8 @@ class Crash : public ::testing::TestWithParam<Step> {
     }
     CheckKeys();
   }
-  // Of every collection the folder of one generation, with the vectors and at most one file each of links and columns.
+  // Of every collection the folder of one generation, with the vectors, the schema and at most one file each of links
+  // and columns.
   void CheckFiles() const {
     for (const auto& entry : std::filesystem::directory_iterator(Folder())) {
       const std::string name = entry.path().filename();
@@ -295,6 +296,7 @@ class Crash : public ::testing::TestWithParam<Step> {
         EXPECT_EQ(++kinds[name.substr(0, name.find('-'))], 1) << file.path();
       }
       EXPECT_EQ(kinds.erase("vectors"), 1U) << folder.path();
+      EXPECT_EQ(kinds.erase("schema"), 1U) << folder.path();
       EXPECT_EQ(kinds.erase("links"), kinds.erase("columns")) << folder.path();
       EXPECT_TRUE(kinds.empty()) << folder.path();
     }

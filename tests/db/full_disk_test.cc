@@ -200,7 +200,7 @@ TEST_F(FullDisk, APublicationThatFindsNoSpaceSaysSoAndIsMadeUpFor) {
   EXPECT_EQ(half.code(), StatusCode::kResourceExhausted) << half;
   EXPECT_TRUE(Says(half, "columns")) << half;
   EXPECT_EQ(collection_->Stats().value().publish_failures, 2U);
-  EXPECT_EQ(FilesBelow(disk_.Path("db/index")), (std::vector<std::string>{"1-1", "1-1/vectors"}));
+  EXPECT_EQ(FilesBelow(disk_.Path("db/index")), (std::vector<std::string>{"1-1", "1-1/schema", "1-1/vectors"}));
   EXPECT_EQ(collection_->Count().value(), 3'001U);
   EXPECT_EQ(Nearest(2'999), Id(2'999));
 
@@ -252,7 +252,7 @@ TEST_F(FullDisk, ABulkLoadThatFillsTheDiskLeavesTheCollectionAsItWas) {
     EXPECT_EQ(Put(0, R"({"after": true})"), OkStatus());
     ASSERT_EQ(database_->Close(), OkStatus());
     Open();
-    EXPECT_EQ(FilesBelow(disk_.Path("db/index")), (std::vector<std::string>{"1-1", "1-1/vectors"}));
+    EXPECT_EQ(FilesBelow(disk_.Path("db/index")), (std::vector<std::string>{"1-1", "1-1/schema", "1-1/vectors"}));
     EXPECT_EQ(collection_->Count().value(), 100U);
     EXPECT_EQ(collection_->Verify(), OkStatus());
   }

@@ -286,6 +286,25 @@ TEST_F(OpenTest, ManyReadersOrOneWriter) {
   EXPECT_TRUE(Database::Open(Path()).ok());
 }
 
+// Each session that writes flushes tables of a few hundred bytes, whose keys are apart: RocksDB alone keeps them all.
+TEST_F(OpenTest, ManySessionsThatWriteALittleLeaveFewTables) {
+  constexpr int kSessions = 120;
+  for (int i = 0; i < kSessions; ++i) {
+    Database database = Database::Open(Path()).value();
+    Collection collection = i == 0 ? Make(database) : database.OpenCollection("c").value();
+    ASSERT_EQ(Put(collection, "r" + std::to_string(1'000 + i), {1.0F * static_cast<float>(i), 0}), OkStatus());
+    ASSERT_EQ(database.Close(), OkStatus());
+  }
+  std::size_t tables = 0;
+  for (const auto& [path, bytes] : Contents()) tables += path.ends_with(".sst") ? 1 : 0;
+  EXPECT_LT(tables, 60U);  // five column families, of each at most 3 on the first level and 7 below
+  Database database = Database::Open(Path()).value();
+  Collection collection = database.OpenCollection("c").value();
+  EXPECT_EQ(collection.Count().value(), std::uint64_t{kSessions});
+  for (int i = 0; i < kSessions; ++i) EXPECT_TRUE(collection.Get("r" + std::to_string(1'000 + i)).ok()) << i;
+  EXPECT_EQ(collection.Verify(), OkStatus());
+}
+
 TEST_F(OpenTest, ReadOnlyMakesNoDatabase) {
   EXPECT_EQ(Database::Open(Path(), {.read_only = true}).status().code(), StatusCode::kNotFound);
   EXPECT_FALSE(std::filesystem::exists(Path()));

@@ -112,6 +112,7 @@ Status CollectionImpl::SwitchTo(GenerationBuilder* builder) {
     SwapView(builder->generation());
     dim_.store(builder->schema().fields.front().dim, std::memory_order_release);
     database_.SetSchema(builder->schema());
+    KeepSchemaCopy();
     database_.RetireGeneration(std::move(old));
     database_.events().Add(EventLevel::kInfo, StrCat("collection '", name_, "' has a new generation of ",
                                                      writer_generation_->next_slot, " records"));

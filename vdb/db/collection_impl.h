@@ -151,6 +151,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // From published files; a Status other than Ok says why they are of no use.
   Status LoadPublished(Generation* generation, const storage::PublishedFiles& files, std::uint32_t slots);
   // Without rows, for a generation of so many slots.
+  // The copy that a repair falls back on. In the queue; a failure leaves it one change behind until the next load.
+  void KeepSchemaCopy() const;
   Result<std::unique_ptr<VectorFile>> MakeVectors(const std::string& directory, std::uint32_t slots) const;
   // Rows, then links into memory, against their checksums; what is damaged is made anew.
   void VerifyPublished(std::shared_ptr<Generation> generation, std::uint32_t rows);

@@ -7,6 +7,7 @@
 #include "vdb/db/database_impl.h"
 #include "vdb/db/validation.h"
 #include "vdb/fields/payload_parser.h"
+#include "vdb/storage/schema_copy.h"
 #include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
@@ -50,7 +51,9 @@ void RemoveStrangers(const std::string& directory, const std::optional<storage::
   const Result<std::vector<std::string>> names = ListDirectory(directory);
   if (!names.ok()) return;
   for (const std::string& name : *names) {
-    if (name == "vectors" || (files && (name == files->links || name == files->columns))) continue;
+    if (name == "vectors" || name == storage::kSchemaCopyName ||
+        (files && (name == files->links || name == files->columns)))
+      continue;
     static_cast<void>(RemoveTree(StrCat(directory, "/", name)));
   }
 }
@@ -123,12 +126,20 @@ Status CollectionImpl::Load() {
     // Every slot that is dead now was killed by epoch 1: invisible to every clock from here on.
     generation->PublishClock({.committed = counters.slots, .epoch = Generation::FirstEpoch()}, database_.commit_seq());
     SwapView(generation);
+    if (!database_.read_only()) KeepSchemaCopy();
     if (generation->verifying.load(std::memory_order_relaxed)) unverified_rows_.store(replay_from);
     if (WantsGraph(*generation)) ScheduleBackground(true);
   } catch (const std::bad_alloc&) {
     return ResourceExhaustedError(StrCat("out of memory while loading collection '", name_, "'"));
   }
   return OkStatus();
+}
+
+void CollectionImpl::KeepSchemaCopy() const {
+  Result<storage::CollectionSchema> schema = database_.SchemaOf(*this);
+  Result<std::string> document = database_.store().GetDocument(id_);
+  if (!schema.ok() || !document.ok()) return;
+  static_cast<void>(storage::KeepSchemaCopy(writer_generation_->directory, {*std::move(schema), *std::move(document)}));
 }
 
 Result<std::unique_ptr<VectorFile>> CollectionImpl::MakeVectors(const std::string& directory,

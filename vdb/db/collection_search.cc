@@ -63,14 +63,19 @@ Result<std::vector<float>> CollectionImpl::PrepareQuery(std::span<const float> v
 
 Status CollectionImpl::FillHits(const SearchRequest& request, const Generation& generation,
                                 std::span<const ScoredSlot> scored, std::vector<Hit>* hits) const {
+  std::vector<std::string> payloads;
+  if (request.with_payload) {
+    std::vector<std::uint32_t> slots;
+    slots.reserve(scored.size());
+    for (const ScoredSlot& found : scored) slots.push_back(found.slot);
+    VDB_RETURN_IF_ERROR(database_.store().GetPayloads(generation.key, slots, &payloads));
+  }
   hits->reserve(scored.size());
   for (const ScoredSlot& found : scored) {
     Hit& hit = hits->emplace_back();
     hit.id = generation.fields->ids().Get(found.slot);
     hit.distance = found.distance;
-    if (request.with_payload) {
-      VDB_RETURN_IF_ERROR(database_.store().GetRecord(generation.key, found.slot, nullptr, &hit.payload));
-    }
+    if (request.with_payload) hit.payload = std::move(payloads[hits->size() - 1]);
     if (request.with_vector) VDB_RETURN_IF_ERROR(ReadVector(generation, found.slot, &hit.vector));
   }
   return OkStatus();

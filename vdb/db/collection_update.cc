@@ -144,7 +144,9 @@ Status CollectionImpl::SetDocument(std::string_view json) {
     VDB_RETURN_IF_ERROR(CheckUsable());
     VDB_RETURN_IF_ERROR(database_.CheckWritable());
     VDB_RETURN_IF_ERROR(database_.CheckSpace());
-    return database_.CommitDocument(id_, json.empty() ? "{}" : json);
+    VDB_RETURN_IF_ERROR(database_.CommitDocument(id_, json.empty() ? "{}" : json));
+    KeepSchemaCopy();
+    return OkStatus();
   });
 }
 

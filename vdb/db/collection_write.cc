@@ -52,6 +52,7 @@ Status CollectionImpl::FixDimension(std::size_t dim) {
     VDB_RETURN_IF_ERROR(database_.CommitDimension(*this, static_cast<std::uint32_t>(dim)));
     vectors->FixDimension(dim);
     dim_.store(dim, std::memory_order_release);
+    KeepSchemaCopy();
     return OkStatus();
   });
 }

@@ -95,6 +95,8 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   std::uint64_t commit_seq() const { return commit_seq_; }
   // For bulk loads: a schema for a new collection, whose id nobody else will get; AlreadyExists.
   Result<storage::CollectionSchema> ReserveSchema(std::string_view name, const CollectionOptions& options);
+  // The schema of an open collection; NotFound once it is dropped.
+  Result<storage::CollectionSchema> SchemaOf(const CollectionImpl& collection) const;
   // The schema of a collection with the number of its next generation.
   Result<storage::CollectionSchema> NextGenerationSchema(const CollectionImpl& collection) const;
   // Leader: the dimension of a collection that had none.
@@ -143,8 +145,6 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Status SyncEverything();
   Status WriteCheckpoint(const std::string& folder);
   void RunClock();
-  // The schema of an open collection; NotFound once it is dropped.
-  Result<storage::CollectionSchema> SchemaOf(const CollectionImpl& collection) const;
   // Collections without a dimension get that of the request's vectors.
   static Status FixDimensions(const CommitRequest& request);
   Status CheckNameIsFree(std::string_view name) const;

@@ -326,6 +326,7 @@ Status DatabaseImpl::Close() {
     // A publication that fails costs the next open some time, no more.
     for (const auto& collection : LoadedCollections()) static_cast<void>(collection->PublishForClose());
     status = SyncEverything();
+    if (status.ok()) static_cast<void>(store_->MergeSmallTables());  // a failure leaves more of them, nothing else
   }
   UnregisterForFork(this);
   store_.reset();

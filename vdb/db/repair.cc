@@ -25,7 +25,7 @@ Result<RepairReport> RepairCopy(const std::string& source, const std::string& ta
   std::error_code error;
   std::filesystem::copy(source + "/store", target + "/store", std::filesystem::copy_options::recursive, error);
   if (error) return SystemError("cannot copy the store to", target, error.value());
-  VDB_ASSIGN_OR_RETURN(const RepairReport report, storage::RepairStore(target + "/store"));
+  VDB_ASSIGN_OR_RETURN(const RepairReport report, storage::RepairStore(target + "/store", source + "/index"));
   // Opening writes stamp and watermark, and shows that it does open.
   VDB_ASSIGN_OR_RETURN(const std::shared_ptr<DatabaseImpl> database,
                        DatabaseImpl::Open(target, {.create_if_missing = false}));

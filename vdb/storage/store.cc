@@ -4,7 +4,9 @@
 
 #include <rocksdb/utilities/checkpoint.h>
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "vdb/storage/rocksdb_rep.h"
 #include "vdb/util/coding.h"
@@ -132,6 +134,33 @@ Status Store::GetRecord(GenerationKey key, std::uint32_t slot, std::string* id, 
   return OkStatus();
 }
 
+Status Store::GetPayloads(GenerationKey key, std::span<const std::uint32_t> slots,
+                          std::vector<std::string>* payloads) const {
+  // In order of keys RocksDB looks each table and block up once.
+  std::vector<std::uint32_t> order(slots.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return slots[a] < slots[b]; });
+  std::vector<std::string> key_bytes;
+  std::vector<rocksdb::Slice> keys;
+  key_bytes.reserve(slots.size());
+  keys.reserve(slots.size());
+  for (const std::uint32_t i : order) keys.push_back(ToSlice(key_bytes.emplace_back(RecordKey(key, slots[i]))));
+  std::vector<rocksdb::PinnableSlice> values(slots.size());
+  std::vector<rocksdb::Status> statuses(slots.size());
+  rep_->db->MultiGet(rocksdb::ReadOptions(), rep_->families[kRecords], keys.size(), keys.data(), values.data(),
+                     statuses.data(), true);
+  payloads->resize(slots.size());
+  Status status;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const std::uint32_t slot = slots[order[i]];
+    if (status.ok()) status = FromRocks(StrCat("reading record ", slot), statuses[i]);
+    RecordEntry entry;
+    if (status.ok() && !DecodeRecord(ToView(values[i]), &entry)) status = DamagedEntry("records", key, slot);
+    if (status.ok()) (*payloads)[order[i]] = entry.payload;
+  }
+  return status;
+}
+
 Status Store::GetVector(GenerationKey key, std::uint32_t slot, std::vector<float>* vector) const {
   rocksdb::PinnableSlice value;
   const rocksdb::Status status = rep_->db->Get(rocksdb::ReadOptions(), rep_->families[kVectors],
@@ -237,15 +266,6 @@ void Store::DiscardUnflushed() {
 Status Store::Flush() {
   const std::vector<rocksdb::ColumnFamilyHandle*> families(rep_->families.begin(), rep_->families.end());
   return FromRocks("flushing the store", rep_->db->Flush(rocksdb::FlushOptions(), families));
-}
-
-Status Store::CompactEverything() {
-  rocksdb::CompactRangeOptions options;
-  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
-  for (rocksdb::ColumnFamilyHandle* family : rep_->families) {
-    VDB_RETURN_IF_ERROR(FromRocks("compacting the store", rep_->db->CompactRange(options, family, nullptr, nullptr)));
-  }
-  return OkStatus();
 }
 
 Status Store::VerifyChecksums() const {

@@ -134,6 +134,8 @@ class Store {
   Result<std::optional<std::uint32_t>> FindId(GenerationKey key, std::string_view id) const;
   // id and payload may be null. NotFound if the slot has no record.
   Status GetRecord(GenerationKey key, std::uint32_t slot, std::string* id, std::string* payload) const;
+  // The payloads of many slots, in their order; NotFound if one of them has no record.
+  Status GetPayloads(GenerationKey key, std::span<const std::uint32_t> slots, std::vector<std::string>* payloads) const;
   Status GetVector(GenerationKey key, std::uint32_t slot, std::vector<float>* vector) const;
 
   StoreCursor Records(GenerationKey key, std::uint32_t first_slot) const;
@@ -163,6 +165,8 @@ class Store {
   void DiscardUnflushed();
   // Merges all files of every column family.
   Status CompactEverything();
+  // Merges the many small tables that a program leaves which opens, writes a little and closes in each of its runs.
+  Status MergeSmallTables();
   // Reads every block of every file and compares checksums.
   Status VerifyChecksums() const;
   // Files of memtables written out since open.

@@ -127,6 +127,12 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const StoreO
   }
   rep->db.reset(db);
   std::copy(handles.begin(), handles.end(), rep->families.begin());
+  for (std::uint32_t f = 0; f < kFamilyCount; ++f) {
+    // Batches go by number: with another one they would write to the wrong family.
+    if (const std::uint32_t number = rep->families[f]->GetID(); number != f) {
+      return DataLossError(StrCat(path, ": column family '", kFamilyNames[f], "' has number ", number, "; wanted ", f));
+    }
+  }
   return std::unique_ptr<Store>(new Store(std::move(rep)));
 }
 

@@ -1,10 +1,16 @@
 #include "vdb/storage/store_repair.h"
 
+#include <rocksdb/sst_file_writer.h>
+
 #include <algorithm>
+#include <charconv>
 #include <memory>
+#include <string>
+#include <system_error>
 #include <vector>
 
 #include "vdb/storage/rocksdb_rep.h"
+#include "vdb/storage/schema_copy.h"
 #include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
@@ -13,6 +19,7 @@ namespace vdb::storage {
 namespace {
 
 constexpr std::uint64_t kMaxCurrentBytes = 4'096;
+constexpr std::size_t kTableDigits = 6;  // at least, in a table's name
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 
 // CURRENT names the MANIFEST in use. If it names none that is there, it is written anew for the newest one; returns
@@ -31,6 +38,35 @@ Result<bool> RestoreCurrent(const std::string& path) {
   if (newest.empty()) return false;
   VDB_RETURN_IF_ERROR(ReplaceFile(current, newest + "\n"));
   return true;
+}
+
+// Puts a table with one meaningless tombstone in for each column family. RocksDB's repair knows of a column family by
+// its tables alone: one that has none left would lose what the logs have of it, and get another number when it is made
+// anew, while batches and tables name families by number.
+Status AnchorFamilies(const std::string& path) {
+  VDB_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(path));
+  std::uint64_t number = 0;  // the largest in use
+  for (const std::string& name : names) {
+    std::uint64_t in_use = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), in_use);
+    if (error == std::errc()) number = std::max(number, in_use);
+  }
+  const std::string behind_every_key(16, '\xff');
+  for (std::uint32_t f = 0; f < kFamilyCount; ++f) {
+    const auto family = static_cast<Family>(f);
+    rocksdb::Options options(rocksdb::DBOptions(), FamilyOptions(family, nullptr));
+    options.db_host_id = "";
+    FamilyById handle(family);
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options, &handle);
+    const std::string digits = std::to_string(++number);
+    const std::string padding(digits.size() < kTableDigits ? kTableDigits - digits.size() : 0, '0');
+    const std::string table = StrCat(path, "/", padding, digits, ".sst");
+    rocksdb::Status status = writer.Open(table);
+    if (status.ok()) status = writer.Delete(ToSlice(behind_every_key));
+    if (status.ok()) status = writer.Finish();
+    VDB_RETURN_IF_ERROR(FromRocks(StrCat("writing ", table), status));
+  }
+  return OkStatus();
 }
 
 // RocksDB's own repair: every table file that can be read becomes part of a new MANIFEST.
@@ -54,6 +90,38 @@ Status RemoveLogs(const std::string& path, const std::vector<std::string>& table
     if (name.ends_with(".log") || is_made) VDB_RETURN_IF_ERROR(RemoveTree(StrCat(path, "/", name)));
   }
   return OkStatus();
+}
+
+// Whether the catalog or a record speaks of the generation, which nothing was about to remove.
+Result<bool> IsInUse(const Store& store, GenerationKey key) {
+  VDB_ASSIGN_OR_RETURN(const std::vector<Intent> intents, store.Intents());
+  if (std::any_of(intents.begin(), intents.end(), [&](const Intent& intent) { return intent.key == key; }))
+    return false;
+  if (store.GetCounters(key).ok()) return true;
+  VDB_ASSIGN_OR_RETURN(const std::optional<RecordEntry> first, store.Records(key, 0).NextRecord(UINT32_MAX));
+  return first.has_value();
+}
+
+// Gives rows that have lost their collection's schema the copy of it, and a collection its lost document.
+Status RestoreSchemas(Store* store, const std::string& index) {
+  VDB_ASSIGN_OR_RETURN(const std::vector<CollectionSchema> schemas, store->Schemas());
+  VDB_ASSIGN_OR_RETURN(const std::vector<SchemaCopy> copies, ListSchemaCopies(index));
+  StoreBatch batch;
+  for (const SchemaCopy& copy : copies) {
+    const GenerationKey key{.collection = copy.schema.id, .generation = copy.schema.generation};
+    const auto known =
+        std::find_if(schemas.begin(), schemas.end(), [&](const auto& s) { return s.id == key.collection; });
+    if (known == schemas.end()) {
+      VDB_ASSIGN_OR_RETURN(const bool used, IsInUse(*store, key));
+      if (!used) continue;
+      batch.PutSchema(copy.schema);  // of two generations the newer, which comes later, counts
+    } else if (known->generation != key.generation) {
+      continue;
+    }
+    const Result<std::string> document = store->GetDocument(key.collection);
+    if (!document.ok() || *document == "{}") batch.PutDocument(key.collection, copy.document);
+  }
+  return store->Write(&batch, true);
 }
 
 // Keeps what is whole of one generation.
@@ -118,12 +186,13 @@ Status Reconcile(Store* store, GenerationKey key, RepairReport* report) {
 
 }  // namespace
 
-Result<RepairReport> RepairStore(const std::string& path) {
+Result<RepairReport> RepairStore(const std::string& path, const std::string& index) {
   RepairReport report;
   VDB_ASSIGN_OR_RETURN(const bool restored, RestoreCurrent(path));
   Result<std::unique_ptr<Store>> opened = DataLossError("not tried");
   if (restored) opened = Store::Open(path, StoreOptions());
   if (!opened.ok()) {
+    VDB_RETURN_IF_ERROR(AnchorFamilies(path));
     VDB_ASSIGN_OR_RETURN(const std::vector<std::string> before, ListDirectory(path));
     if (!RebuildFiles(path).ok()) {
       // A log whose writes are in table files, too, becomes a second table with the same sequence numbers, which
@@ -139,6 +208,7 @@ Result<RepairReport> RepairStore(const std::string& path) {
     VDB_RETURN_IF_ERROR((*opened)->CompactEverything());
   }
   const std::unique_ptr<Store> store = *std::move(opened);
+  VDB_RETURN_IF_ERROR(RestoreSchemas(store.get(), index));
   VDB_ASSIGN_OR_RETURN(const std::vector<CollectionSchema> schemas, store->Schemas());
   std::uint32_t next = 1;
   for (const CollectionSchema& schema : schemas) {
