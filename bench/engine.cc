@@ -88,6 +88,7 @@ class VdbEngine : public Engine {
       rows->push_back(row);
     }
   }
+  bool IsSettled() const override { return !Check(collection_.Stats()).verifying; }
 
  private:
   Database database_;

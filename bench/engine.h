@@ -45,6 +45,8 @@ class Engine {
   virtual void SetParameter(double parameter) = 0;
   // Keeps the answer in *rows as base rows, nearest first. Throws std::runtime_error.
   virtual void Search(std::span<const float> query, std::vector<std::uint64_t>* rows) const = 0;
+  // False while work that opening has left to other threads makes searches slower. It begins with the first search.
+  virtual bool IsSettled() const { return true; }
 };
 
 // Builds the index of a spec into its folder, which is empty, and closes it. Throws std::runtime_error.

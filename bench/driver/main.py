@@ -179,6 +179,8 @@ class Bench:
             if left:
                 worker.close()
             run.worker = worker
+        if run.engine in NATIVE and run.worker is not None:
+            run.settle_s = run.worker.ask(do="settle")["seconds"]
         run.version = worker.about.get("version", run.version)
         run.durability = worker.about.get("durability", "")
 
@@ -224,6 +226,7 @@ class Bench:
         workers = [self.start(run, read_only=True) for _ in range(self.options.threads)]
         for worker in workers:
             worker.ask(do="open")
+            worker.ask(do="settle")
         measured = [sweep.time_processes(workers, point["parameter"], options) for point in wanted if point]
         for worker in workers:
             worker.close()

@@ -25,6 +25,8 @@ def engine_json(run: Run, rows: int) -> Result:
         "disk_bytes": run.disk_bytes,
         "open_s": run.open_s,
         "cold_open_s": run.cold_open_s,
+        "settle_s": run.settle_s,
+        "recall_queries": run.recall_queries,
         "sweep": points,
         "at_recall": {str(target): at_recall(points, target) for target in TARGETS},
     }
@@ -147,6 +149,17 @@ def mapped_files(engines: list[Result]) -> str:
     return "\n".join(lines)
 
 
+def exceptions(engines: list[Result], half: int) -> str:
+    """What was measured otherwise than of the other engines, and what opening left to do."""
+    lines = []
+    for engine in engines:
+        if 0 < engine["recall_queries"] < half:
+            lines.append(f"{engine['label']}: recall from {engine['recall_queries']} queries of each half, for its time")
+        if engine["settle_s"] >= 0.1:
+            lines.append(f"{engine['label']}: settled {engine['settle_s']:.1f} s after its first answer, then measured")
+    return "\n".join(lines)
+
+
 def markdown(result: Result) -> str:
     """A page with one table, ratios to hnswlib in this run, and the plots."""
     threads = result["options"]["threads"]
@@ -189,6 +202,7 @@ def text(result: Result) -> str:
         )
     notes = [f"{engine['label']}: {engine['scope'] or engine['durability']}" for engine in engines]
     parts.append("\n".join(note for note in notes if not note.endswith(": ")))
+    parts.append(exceptions(engines, result["data"]["queries"] // 2))
     failures = [f"{engine['label']} FAILED: {engine['error']}" for engine in engines if engine["error"]]
     parts.append("\n".join(failures))
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -7,6 +7,7 @@ import dataclasses
 import pathlib
 import statistics
 import sys
+import time
 from typing import Any
 
 from engines import Engine
@@ -16,6 +17,7 @@ from worker import Worker, WorkerError
 TARGETS = (0.9, 0.95, 0.99)
 ENOUGH = 0.9995  # recall from which on larger parameters show nothing more
 QUERIES_PER_REQUEST = 250
+RECALL_SECONDS = 10.0  # at one parameter; who takes longer is asked fewer queries
 PASSES = 5  # of a parallel measurement, in at most the seconds of one
 BLOCK = 50  # queries that are compared between rounds
 
@@ -46,6 +48,8 @@ class Run:
     cold_open_s: list[float] = dataclasses.field(default_factory=list)  # none where pages would not leave the cache
     before_open: Memory = dataclasses.field(default_factory=Memory)
     after_sweep: Memory = dataclasses.field(default_factory=Memory)
+    settle_s: float = 0.0  # from the first answer until nothing of opening was left to do
+    recall_queries: int = 0  # of each half; fewer than all where a search takes long
     points: list[Point] = dataclasses.field(default_factory=list)
     worker: Worker | None = None
 
@@ -93,14 +97,24 @@ def recall(worker: Worker, parameter: int, begin: int, end: int, truth: list[set
     return found / (k * (end - begin))
 
 
+def affordable(run: Run, worker: Worker, half: int) -> int:
+    """How many queries of each half an engine's recall is measured with: all, unless a search takes that long."""
+    first = min(half, QUERIES_PER_REQUEST)
+    start = time.perf_counter()
+    worker.ask(do="hits", parameter=run.engine.parameters[0], begin=0, end=first)
+    seconds = time.perf_counter() - start
+    return max(first, min(half, int(first * RECALL_SECONDS / max(seconds, 1e-9))))
+
+
 def find_points(run: Run, worker: Worker, truth: list[set[int]], options: Options) -> None:
     """The points of the engine's grid, and for each target the smallest parameter that reaches it."""
     half = options.half
     tuning: dict[int, float] = {}
+    queries = run.recall_queries = affordable(run, worker, half)
 
     def tuned(parameter: int) -> float:
         if parameter not in tuning:
-            tuning[parameter] = recall(worker, parameter, 0, half, truth, options.k)
+            tuning[parameter] = recall(worker, parameter, 0, queries, truth, options.k)
         return tuning[parameter]
 
     for parameter in run.engine.parameters:
@@ -121,7 +135,7 @@ def find_points(run: Run, worker: Worker, truth: list[set[int]], options: Option
     # Parameters that the search for a target only passed through are not worth the time.
     kept = set(grid) | {at for target in TARGETS if (at := reaching(tuning, target)) is not None}
     for parameter in sorted(kept):
-        reported = recall(worker, parameter, half, options.queries, truth, options.k)
+        reported = recall(worker, parameter, half, half + queries, truth, options.k)
         run.points.append(Point(parameter, tuning[parameter], reported))
 
 

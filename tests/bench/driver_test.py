@@ -5,6 +5,7 @@ import mmap
 import pathlib
 import shutil
 import unittest
+import unittest.mock
 
 import memory
 import page_cache
@@ -42,6 +43,12 @@ class Driver(unittest.TestCase):
 
     def test_stops_at_full_recall(self):
         self.assertEqual([100], [point.parameter for point in self.points_of((100, 150, 300))])
+
+    def test_a_slow_engine_is_asked_fewer_queries(self):
+        run = sweep.Run(Engine("x", "X", parameters=(10,)), pathlib.Path("x"), "1")
+        for seconds, queries in ((1, 1_000), (5, 500), (60, 250)):  # for 250 searches
+            with unittest.mock.patch("sweep.time.perf_counter", side_effect=(100.0, 100.0 + seconds)):
+                self.assertEqual(queries, sweep.affordable(run, FakeWorker(), 1_000))
 
     def test_reads_truth_with_ties(self):
         path = pathlib.Path(self.id() + ".u32")

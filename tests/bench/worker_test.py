@@ -47,6 +47,9 @@ class BenchWorker(unittest.TestCase):
         command = [WORKER, "serve", json.dumps(self.spec | spec)]
         return subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60)
 
+    def unopened(self, *requests):
+        return [json.loads(line) for line in self.serve(requests).stdout.splitlines()[1:]]
+
     def answers(self, *requests):
         served = self.serve([{"do": "open"}, *requests])
         self.assertEqual(0, served.returncode, served.stderr)
@@ -64,6 +67,11 @@ class BenchWorker(unittest.TestCase):
         self.assertEqual(f"got queries [0, {QUERIES + 1}), wanted 0 or more of the {QUERIES}", said[0]["error"])
         self.assertEqual(QUERIES, len(said[1]["micros"]))
         self.assertEqual(QUERIES, len(said[2]["hits"]))
+
+    def test_settles_after_opening(self):
+        (settled,) = self.answers({"do": "settle"})
+        self.assertGreaterEqual(settled["seconds"], 0)
+        self.assertEqual([{"error": "the index is not open"}], self.unopened({"do": "settle"}))
 
     def test_no_time_for_a_query(self):
         time = {"do": "time", "parameter": 10, "warm": [0, 1], "begin": 0, "end": QUERIES, "threads": 1, "passes": 1}

@@ -83,6 +83,10 @@ class CodeSpace {
   // average and three standard deviations, taking rounding errors as independent of rows and of each other.
   float ExcessOf(const QueryError& query, const NodeCode& row, float distance) const;
 
+  // Whether a code is of few large components, and of the many others little is left. Never but for inner product: for
+  // other metrics such rows are rotated.
+  bool IsCoarse(const NodeCode& code) const;
+
   // Proofs, by the triangle inequality: not for inner products. A row is farther from the query than metric_distance,
   // as the float32 kernels compute it, if IsBeyond(query, row, Distance(query, row), BoundOf(query, metric_distance)),
   // whatever rounding did to rows, codes and distances. query: of Encode, which knows its residual.

@@ -12,6 +12,11 @@ namespace {
 // Above it a heap takes fewer steps than moving half of a sorted array.
 constexpr std::size_t kSortedPoolEf = 512;
 
+// Codes that leave hardly a bit to most components bring candidates in the wrong order, and rows that belong to the
+// best ef are cut off. Three components of 384 being 50 times as large, inner product: recall at ef 32 is 0.953 on
+// rows, 0.919 on codes, 0.959 on codes with twice the ef; at ef 64 it is 0.984, 0.959, 0.993.
+constexpr std::size_t kCoarseBreadth = 2;
+
 SearchScratch& ThreadScratch() {
   thread_local SearchScratch scratch;
   return scratch;
@@ -93,7 +98,10 @@ GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, con
     space->EncodeQuery(query, query_code);
     const Int8Codes codes(graph, *query_code);
     Walk<Int8Codes> walk(graph, codes, linked, &scratch.visited);
-    result = RunWalk(&walk, entry, options, stop, visible);
+    GraphSearchOptions breadth = options;
+    // Any row tells how coarse codes are: the one where the walk begins is in the cache.
+    if (space->IsCoarse(*query_code) || space->IsCoarse(graph.Code(entry.slot))) breadth.ef *= kCoarseBreadth;
+    result = RunWalk(&walk, entry, breadth, stop, visible);
     result.hits = Rerank({graph, vectors, distance}, query, *query_code, result.hits, options.k);
   }
   result.linked = linked;
