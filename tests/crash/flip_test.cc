@@ -260,7 +260,8 @@ TEST_F(Flip, NoTableTakesTheWholeCollectionWithIt) {
     fs::remove_all(copy);
     fs::remove_all(folder_->Path("repaired"));
     fs::copy(master, copy, fs::copy_options::recursive);
-    fs::resize_file(copy + "/store/" + table, fs::file_size(copy + "/store/" + table) / 2);
+    const fs::path damaged = fs::path(copy) / "store" / table;
+    fs::resize_file(damaged, fs::file_size(damaged) / 2);
     EXPECT_EQ(Database::Open(copy).status().code(), StatusCode::kDataLoss);
     const Result<RepairReport> report = RepairCopy(copy, folder_->Path("repaired"));
     ASSERT_TRUE(report.ok()) << report.status();
