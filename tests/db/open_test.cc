@@ -288,7 +288,7 @@ TEST_F(OpenTest, ManyReadersOrOneWriter) {
 
 // Each session that writes flushes tables of a few hundred bytes, whose keys are apart: RocksDB alone keeps them all.
 TEST_F(OpenTest, ManySessionsThatWriteALittleLeaveFewTables) {
-  constexpr int kSessions = 120;
+  constexpr int kSessions = 40;
   for (int i = 0; i < kSessions; ++i) {
     Database database = Database::Open(Path()).value();
     Collection collection = i == 0 ? Make(database) : database.OpenCollection("c").value();

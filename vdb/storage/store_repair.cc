@@ -95,8 +95,8 @@ Status RemoveLogs(const std::string& path, const std::vector<std::string>& table
 // Whether the catalog or a record speaks of the generation, which nothing was about to remove.
 Result<bool> IsInUse(const Store& store, GenerationKey key) {
   VDB_ASSIGN_OR_RETURN(const std::vector<Intent> intents, store.Intents());
-  if (std::any_of(intents.begin(), intents.end(), [&](const Intent& intent) { return intent.key == key; }))
-    return false;
+  const auto drops = [&](const Intent& intent) { return intent.key == key && intent.kind == IntentKind::kDrop; };
+  if (std::any_of(intents.begin(), intents.end(), drops)) return false;
   if (store.GetCounters(key).ok()) return true;
   VDB_ASSIGN_OR_RETURN(const std::optional<RecordEntry> first, store.Records(key, 0).NextRecord(UINT32_MAX));
   return first.has_value();
@@ -115,6 +115,7 @@ Status RestoreSchemas(Store* store, const std::string& index) {
       VDB_ASSIGN_OR_RETURN(const bool used, IsInUse(*store, key));
       if (!used) continue;
       batch.PutSchema(copy.schema);  // of two generations the newer, which comes later, counts
+      batch.DeleteIntent(key);       // to build it: where there is a copy it was finished
     } else if (known->generation != key.generation) {
       continue;
     }
