@@ -11,6 +11,8 @@
 #include "vdb/storage/schema_copy.h"
 #include "vdb/storage/store.h"
 #include "vdb/storage/store_repair.h"
+#include "vdb/util/checksum.h"
+#include "vdb/util/coding.h"
 #include "vdb/util/file.h"
 
 namespace vdb::storage {
@@ -87,6 +89,18 @@ TEST_F(Repair, ADropThatHadBegunStays) {
 TEST_F(Repair, ACopyWithoutRowsIsNoCollection) {
   ASSERT_TRUE(Store::Open(StorePath(), {}).ok());
   EXPECT_TRUE(Repaired().empty());
+}
+
+// FORMAT.md §9, byte for byte but for the checksum at the end: files of today must be read for good.
+TEST_F(Repair, TheCopyIsWrittenAsTheFormatSays) {
+  using std::string_literals::operator""s;
+  const std::string schema = "\1\2\0\0\0\5\0\0\0notes\1\0\0\0\0\0\0\0\0\2\0\0\0\2\0\0\0\0\0\0\0\0\0"s;
+  const std::string document = "\1{\"model\": \"m\"}"s;
+  std::string wanted = "VDBSCHEM\1\0\0\0\3\0\0\0"s;
+  AppendLengthPrefixed(&wanted, schema);
+  AppendLengthPrefixed(&wanted, document);
+  AppendLittleEndian(&wanted, Checksum(wanted));
+  EXPECT_EQ(ReadWholeFile(Generation() + "/schema", 1'000).value(), wanted);
 }
 
 TEST_F(Repair, ADamagedCopyIsNotBelieved) {
