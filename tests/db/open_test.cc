@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "tests/db/temp_folder.h"
+#include "vdb/util/sync_point.h"
 
 namespace vdb {
 namespace {
@@ -149,6 +150,29 @@ TEST_F(OpenTest, AForkedChildHasNoneOfTheParentsDatabases) {
             }),
             0);
   EXPECT_TRUE(database.ListCollections().ok());
+}
+
+TEST_F(OpenTest, AForkedChildClosesThoughALockOfItsParentIsHeldForEver) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer does not follow a fork that starts threads";
+#endif
+  {
+    Database database = Database::Open(Path()).value();
+    Collection c = Make(database);
+    ASSERT_EQ(Put(c, "a", {1, 2}), OkStatus());
+  }
+  EXPECT_EQ(InChild([&] {
+              ::alarm(60);
+              for (const bool is_held : {false, true}) {
+                if (is_held) SyncPoints::Set("store.before_close_in_child", [] { ::pause(); });
+                Database database = Database::Open(Path(), {.read_only = true}).value();
+                if (database.OpenCollection("c").value().Count().value() != 1) return 1;
+                if (!database.Close().ok()) return 2;
+              }
+              return 0;
+            }),
+            0);
+  EXPECT_TRUE(Database::Open(Path()).ok());
 }
 
 // Run by the next one, in a process of its own.

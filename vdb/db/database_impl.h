@@ -143,6 +143,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Status CheckWatermarkReadOnly();
   Status FinishIntents();
   Status SyncEverything();
+  void CloseStore();
   Status WriteCheckpoint(const std::string& folder);
   void RunClock();
   // Collections without a dimension get that of the request's vectors.

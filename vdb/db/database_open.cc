@@ -1,7 +1,9 @@
 // DatabaseImpl: open, recovery, close.
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -21,6 +23,8 @@ namespace {
 
 constexpr std::uint64_t kMinFreeBytesToOpen = std::uint64_t{8} << 20;  // and the logs and MANIFEST of the store
 constexpr int kBackgroundNiceness = 19;
+// How long a forked child waits for its store to close.
+constexpr std::chrono::milliseconds kPatienceWithStore{2'000};
 constexpr std::size_t kMinMemtableBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxMemtableBytes = std::size_t{4} << 30;
 
@@ -329,9 +333,34 @@ Status DatabaseImpl::Close() {
     if (status.ok()) static_cast<void>(store_->MergeSmallTables());  // a failure leaves more of them, nothing else
   }
   UnregisterForFork(this);
-  store_.reset();
+  CloseStore();
   lock_.reset();
   return status;
+}
+
+void DatabaseImpl::CloseStore() {
+  if (!ThreadsWereLost()) {
+    store_.reset();
+    return;
+  }
+  // RocksDB has one timer for all of a process. Where a thread of the parent had its lock at the fork, closing never
+  // ends; the store is then left as it is until the process ends.
+  struct Closing {
+    Mutex mutex;
+    CondVar changed;
+    bool done ABSL_GUARDED_BY(mutex) = false;
+  };
+  const auto closing = std::make_shared<Closing>();
+  std::thread([closing, store = std::move(store_)]() mutable {
+    SyncPoints::Reached("store.before_close_in_child");
+    store.reset();
+    MutexLock lock(&closing->mutex);
+    closing->done = true;
+    closing->changed.NotifyAll();
+  }).detach();
+  MutexLock lock(&closing->mutex);
+  while (!closing->done && closing->changed.WaitFor(&closing->mutex, kPatienceWithStore)) {
+  }
 }
 
 void DatabaseImpl::CloseAbandoned() {

@@ -80,4 +80,8 @@ void UnregisterForFork(DatabaseImpl* database) {
   std::erase(registry.databases, database);
 }
 
+bool ThreadsWereLost() {
+  return threads_were_lost.load(std::memory_order_acquire);
+}
+
 }  // namespace vdb

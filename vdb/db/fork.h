@@ -16,6 +16,10 @@ class DatabaseImpl;
 void RegisterForFork(DatabaseImpl* database);
 void UnregisterForFork(DatabaseImpl* database);
 
+// Whether this process was forked when a database was or had been open, and what a thread of the parent held is held
+// for ever.
+bool ThreadsWereLost();
+
 }  // namespace vdb
 
 #endif  // VDB_DB_FORK_H_
