@@ -33,6 +33,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr double kSettleSeconds = 300;  // verification of damaged files may have no end
+
 EngineSpec ParseSpec(const std::string& text) {
   const json from = json::parse(text);
   EngineSpec spec;
@@ -82,8 +84,11 @@ class Worker {
   json Settle() const {
     const double start = WallSeconds();
     std::vector<std::uint64_t> rows;
-    for (std::size_t q = 0; !engine_->IsSettled(); q = (q + 1) % queries_.rows())
+    for (std::size_t q = 0; !engine_->IsSettled(); q = (q + 1) % queries_.rows()) {
+      if (WallSeconds() > start + kSettleSeconds)
+        throw std::runtime_error(StrCat("opening is not over after ", kSettleSeconds, " s"));
       engine_->Search(queries_.row(q), &rows);
+    }
     return {{"seconds", WallSeconds() - start}};
   }
 

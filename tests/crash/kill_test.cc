@@ -2,6 +2,7 @@
 // commit is there whole or not at all. A child writes a sequence of commits that depends on a seed only; it notes in
 // shared memory which one it has begun and which one was acknowledged. VDB_KILLS sets the number of kills.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -31,6 +32,9 @@ struct Shared {
   std::atomic<std::uint64_t> linked_batches{0};
   std::atomic<std::uint64_t> publishes{0};
 };
+
+// Where the writer tells of every commit that was acknowledged, a byte for each: its parent sleeps meanwhile.
+constexpr int kAcknowledgements = 100;  // a descriptor
 
 // What commit number n does.
 struct Commit {
@@ -90,6 +94,7 @@ constexpr std::size_t kMemtableBytes = std::size_t{4} << 20;  // flushes by size
     shared->begun.store(n);
     database.Write(batch, {.durability = commit.sync ? Durability::kSync : Durability::kOsBuffered}).value();
     shared->acknowledged.store(n);
+    if (::write(kAcknowledgements, "", 1) != 1) std::abort();
     if (commit.publish_after) collection.Publish().value();
     const CollectionStats stats = collection.Stats().value();
     shared->flushes.store(database.Stats().value().flushes);
@@ -117,22 +122,27 @@ class Kill : public ::testing::Test {
     ASSERT_GT(::readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
     const std::string folder = folder_.Path("db");
     const std::string number = std::to_string(first);
+    int pipe[2];
+    ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
     const pid_t child = ::fork();
     if (child == 0) {
+      ::dup2(pipe[1], kAcknowledgements);
       ::execl(self, self, "--writer", folder.c_str(), shared_path_.c_str(), number.c_str(), nullptr);
       ::_exit(127);
     }
     // Kill after a random number of acknowledgements, and a random spin: anywhere in a commit or in the work behind it.
-    const std::uint64_t target = first + random_() % 12;
-    int status = 0;
-    while (shared_->acknowledged.load() < target) {
-      ASSERT_EQ(::waitpid(child, &status, WNOHANG), 0) << "the writer died by itself: " << status;
-    }
+    ::close(pipe[1]);
+    char byte = 0;
+    bool lives = true;
+    for (std::uint64_t left = 1 + random_() % 12; left > 0 && lives; --left) lives = ::read(pipe[0], &byte, 1) == 1;
     std::atomic<std::uint64_t> spin{1 + random_() % 1'000'000};
     while (spin.fetch_sub(1) > 1) {
     }
     ::kill(child, SIGKILL);
+    int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ::close(pipe[0]);
+    ASSERT_TRUE(lives) << "the writer died by itself: " << status;
   }
 
   // Opens, reads everything, compares; returns the number of the last commit that is there.

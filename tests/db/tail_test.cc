@@ -6,9 +6,11 @@
 
 #include <chrono>
 #include <future>
+#include <thread>
 
 #include "tests/db/gate.h"
 #include "tests/db/temp_folder.h"
+#include "vdb/util/steady_time.h"
 
 namespace vdb {
 namespace {
@@ -88,6 +90,55 @@ TEST_F(Tail, WritesGoOnUpToTheBoundWhileLinkingIsBlocked) {
   const std::vector<float> query = VectorOf(kEnd);
   EXPECT_EQ(collection_->Search({.vector = query, .k = 1}).value().details.tail_rows, 0U);
   EXPECT_EQ(collection_->Verify(), OkStatus());
+}
+
+// Threads of the background may be starved by other processes: who waits for a batch of theirs does not wait for long.
+class BatchInTheBackground : public Tail {
+ protected:
+  void SetUp() override {
+    Tail::SetUp();
+    for (int i = 0; i < kLinkedRows; i += 512) ASSERT_EQ(Put(i, i + 512), OkStatus());
+    ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+  }
+  static constexpr int kEnd = kLinkedRows + 512;
+};
+
+TEST_F(BatchInTheBackground, IsGivenUpForWhoeverWaitsForIt) {
+  const Passages wanted({"priority_mutex.wanted"});
+  const Passages gave_up({"index.gave_up"});
+  SyncPoints::Set("index.batch_is_wanted", [] { SteadyTime::Advance(std::chrono::seconds(1)); });
+  Gate gate("index.before_batch");
+  ASSERT_EQ(Put(kLinkedRows, kEnd), OkStatus());
+  gate.WaitUntilReached();
+  const std::uint64_t before = wanted.count();
+  std::future<Status> publishing = std::async(std::launch::async, [&] { return collection_->Publish(); });
+  wanted.WaitBeyond(before);
+  gate.Open();
+  gave_up.WaitBeyond(0);
+  EXPECT_EQ(publishing.get(), OkStatus());
+
+  ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+  EXPECT_EQ(collection_->Stats().value().linked, std::uint64_t{kEnd});
+  for (const int i : {0, kLinkedRows, kEnd - 1}) ExpectFound(i);
+  EXPECT_EQ(collection_->Verify(), OkStatus());
+}
+
+TEST_F(BatchInTheBackground, IsGivenUpByClose) {
+  const Passages gave_up({"index.gave_up"});
+  Gate gate("index.before_batch");
+  ASSERT_EQ(Put(kLinkedRows, kEnd), OkStatus());
+  gate.WaitUntilReached();
+  std::future<Status> closing = std::async(std::launch::async, [&] { return database_->Close(); });
+  while (collection_->Count().ok()) std::this_thread::yield();
+  gate.Open();
+  gave_up.WaitBeyond(0);
+  EXPECT_EQ(closing.get(), OkStatus());
+
+  database_.emplace(Database::Open(folder_.Path("db")).value());
+  collection_.emplace(database_->OpenCollection("c").value());
+  ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+  EXPECT_EQ(collection_->Stats().value().linked, std::uint64_t{kEnd});
+  for (const int i : {0, kLinkedRows, kEnd - 1}) ExpectFound(i);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <set>
 #include <tuple>
 
@@ -180,6 +181,25 @@ TEST_P(GraphSearch, AnyNumberOfThreadsMakesTheSameGraph) {
     hashes.insert(index.GraphHash());
   }
   EXPECT_EQ(hashes.size(), 1U);
+}
+
+TEST_P(GraphSearch, BatchesThatWereGivenUpLeaveNoTrace) {
+  const Rows rows = ClusteredRows(2'000, kSpec);
+  IndexUnderTest expected = Make(Metric::kL2Squared, kSpec.dim);
+  IndexUnderTest index = Make(Metric::kL2Squared, kSpec.dim, 16, 2);
+  expected.Add(rows);
+  index.Add(rows);
+  expected.LinkAll();
+  // At every stage: the distances of a batch's rows to each other come in 64 tiles, then every row is searched for.
+  std::atomic<int> left{10};
+  std::atomic<int> given_up{0};
+  index.LinkAll(200, kMaxBatchRows, [&] {
+    if (left.fetch_sub(1) > 0) return false;
+    left.store(10 + given_up.fetch_add(1) % 5 * 150);
+    return true;
+  });
+  EXPECT_GT(given_up.load(), 4);
+  EXPECT_EQ(index.GraphHash(), expected.GraphHash());
 }
 
 // Equal rows are each other's nearest neighbours, but must not cut each other off from the rest; nor get lost.

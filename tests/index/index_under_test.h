@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -87,14 +88,17 @@ class IndexUnderTest {
     }
   }
 
-  void LinkAll(std::uint32_t ef_construction = 200, std::uint32_t batch = kMaxBatchRows) {
+  // give_up: see BuildContext; batches that are given up are tried again.
+  void LinkAll(std::uint32_t ef_construction = 200, std::uint32_t batch = kMaxBatchRows,
+               const std::function<bool()>& give_up = nullptr) {
     const BuildContext context{.vectors = vectors_->view(),
                                .metric = metric_,
                                .codes = codes_,
                                .rows = clock_.committed,
                                .ef_construction = ef_construction,
                                .deaths = &deaths_,
-                               .pool = &pool_};
+                               .pool = &pool_,
+                               .give_up = give_up};
     while (graph_->linked() < clock_.committed) {
       LinkBatch(graph_.get(), context, std::min(clock_.committed, graph_->linked() + batch));
     }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "vdb/util/mutex.h"
+#include "vdb/util/priority_mutex.h"
 #include "vdb/util/sync_point.h"
 #include "vdb/util/thread_pool.h"
 
@@ -224,6 +225,49 @@ TEST(ThreadPool, LoopsOfSeveralCallersDoNotMix) {
   }
   for (std::thread& caller : callers) caller.join();
   for (const std::size_t sum : sums) EXPECT_EQ(sum, 50U * 4950U);
+}
+
+TEST(PriorityMutex, ExcludesOthersOfBothClasses) {
+  PriorityMutex mutex;
+  int count = 0;
+  std::vector<std::thread> threads;
+  threads.reserve(4);
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 5'000; ++i) {
+        if (t % 2 == 0) {
+          const PriorityLock lock(&mutex);
+          ++count;
+        } else {
+          const LastLock lock(&mutex);
+          ++count;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(count, 20'000);
+  EXPECT_FALSE(mutex.IsWanted());
+}
+
+TEST(PriorityMutex, BackgroundWorkSeesWhoWaitsAndLetsThemGoFirst) {
+  PriorityMutex mutex;
+  for (int round = 0; round < 100; ++round) {
+    bool went = false;  // guarded by mutex
+    mutex.LockLast();
+    EXPECT_FALSE(mutex.IsWanted());
+    std::thread other([&] {
+      const PriorityLock lock(&mutex);
+      went = true;
+    });
+    while (!mutex.IsWanted()) std::this_thread::yield();
+    mutex.Unlock();
+    mutex.LockLast();
+    EXPECT_TRUE(went);
+    EXPECT_FALSE(mutex.IsWanted());
+    mutex.Unlock();
+    other.join();
+  }
 }
 
 }  // namespace

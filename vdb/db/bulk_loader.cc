@@ -102,7 +102,7 @@ Result<Collection> BulkLoader::Finish(const BulkProgress& progress) {
 
 Status CollectionImpl::SwitchTo(GenerationBuilder* builder) {
   MutexLock publishing(&publish_mutex_);
-  MutexLock linking(&link_mutex_);
+  const PriorityLock linking(&link_mutex_);
   VDB_RETURN_IF_ERROR(database_.RunExclusive([&]() -> Status {
     VDB_RETURN_IF_ERROR(CheckUsable());
     VDB_RETURN_IF_ERROR(database_.CheckWritable());

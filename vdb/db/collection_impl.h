@@ -28,6 +28,7 @@
 #include "vdb/query/executor.h"
 #include "vdb/storage/catalog.h"
 #include "vdb/util/mutex.h"
+#include "vdb/util/priority_mutex.h"
 #include "vdb/util/steady_time.h"
 
 namespace vdb {
@@ -150,9 +151,9 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
 
   // From published files; a Status other than Ok says why they are of no use.
   Status LoadPublished(Generation* generation, const storage::PublishedFiles& files, std::uint32_t slots);
-  // Without rows, for a generation of so many slots.
   // The copy that a repair falls back on. In the queue; a failure leaves it one change behind until the next load.
   void KeepSchemaCopy() const;
+  // Without rows, for a generation of so many slots.
   Result<std::unique_ptr<VectorFile>> MakeVectors(const std::string& directory, std::uint32_t slots) const;
   // Rows, then links into memory, against their checksums; what is damaged is made anew.
   void VerifyPublished(std::shared_ptr<Generation> generation, std::uint32_t rows);
@@ -176,9 +177,11 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   bool BackgroundIsWanted() const;
   // Where linking behind the writers runs: background threads, or urgent ones where the tail is long.
   ThreadPool* IndexingPool() const;
-  // Links at most one batch of at least min_rows rows; returns whether it did.
-  // pool: of threads as urgent as the caller is, who waits for them.
+  // Links at most one batch of at least min_rows rows; returns false if there are not so many. pool: of threads as
+  // urgent as the caller is, who waits for them. A batch of the background pool is given up where others wait for it.
   bool LinkOneBatch(Generation* generation, std::uint32_t min_rows, ThreadPool* pool);
+  bool LinkOneBatchLocked(Generation* generation, std::uint32_t min_rows, ThreadPool* pool,
+                          const std::function<bool()>& give_up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(link_mutex_);
   // Whether the graph has no recall curve, or has outgrown the one it has.
   bool CalibrationIsDue(const Generation& generation) const;
   // Measures the curve if it is due; not if another thread does.
@@ -232,8 +235,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
 
   std::shared_mutex write_gate_;  // taken before every other lock
 
-  // One linker at a time; held while links are copied. Taken before view_mutex_.
-  Mutex link_mutex_;
+  // One linker at a time; held while links are copied. Taken before view_mutex_. Linking in the background comes last.
+  PriorityMutex link_mutex_;
   // One measurement at a time. Taken before all others.
   Mutex calibration_mutex_;
   // One publisher at a time. Taken before link_mutex_.

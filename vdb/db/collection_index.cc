@@ -3,6 +3,8 @@
 #include <absl/cleanup/cleanup.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <iterator>
 #include <new>
 
@@ -23,6 +25,9 @@ constexpr std::uint32_t kTailBoundRows = 16 * kTailTargetRows;
 // From here on linking is as urgent as the writers, who will soon have to wait for it: on a busy machine a thread that
 // takes what others leave would hold the lock of linking for long.
 constexpr std::uint32_t kTailUrgentRows = kTailBoundRows / 2;
+// How long somebody waits for a batch that is linked in the background, before it is given up. On processors that are
+// busy with others such threads get a sixtieth of one, and a batch would take many seconds.
+constexpr std::chrono::milliseconds kBatchPatience{100};
 // A curve is measured again when the graph is so many times as large.
 constexpr std::uint64_t kGrowthToCalibrate = 2;
 // Slots purged in one write of the store.
@@ -47,7 +52,24 @@ bool CollectionImpl::WantsGraph(const Generation& generation) const {
 }
 
 bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows, ThreadPool* pool) {
-  MutexLock lock(&link_mutex_);
+  if (pool != &database_.background_pool()) {
+    const PriorityLock lock(&link_mutex_);
+    return LinkOneBatchLocked(generation, min_rows, pool, nullptr);
+  }
+  const LastLock lock(&link_mutex_);
+  std::atomic<SteadyTime::TimePoint> wanted_since{SteadyTime::TimePoint()};
+  return LinkOneBatchLocked(generation, min_rows, pool, [&] {
+    if (database_.closing() || dropped()) return true;
+    if (!link_mutex_.IsWanted()) return false;
+    SyncPoints::Reached("index.batch_is_wanted");
+    const SteadyTime::TimePoint now = SteadyTime::Now();
+    SteadyTime::TimePoint since;
+    return !wanted_since.compare_exchange_strong(since, now) && now - since > kBatchPatience;
+  });
+}
+
+bool CollectionImpl::LinkOneBatchLocked(Generation* generation, std::uint32_t min_rows, ThreadPool* pool,
+                                        const std::function<bool()>& give_up) {
   if (PinView()->generation.get() != generation) return false;  // replaced meanwhile
   if (!WantsGraph(*generation)) return false;
   const std::uint32_t committed = generation->LoadClock().committed;
@@ -62,8 +84,12 @@ bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows
                              .ef_construction = fixed_options_.ef_construction,
                              .deaths = &generation->deaths,
                              .has_row = generation->HasRow(),
-                             .pool = pool};
-  LinkBatch(generation->graph.get(), context, std::min(committed, linked + kMaxBatchRows));
+                             .pool = pool,
+                             .give_up = give_up};
+  if (!LinkBatch(generation->graph.get(), context, std::min(committed, linked + kMaxBatchRows))) {
+    SyncPoints::Reached("index.gave_up");
+    return true;
+  }
   MutexLock counters(&counters_mutex_);
   ++counters_.linked_batches;
   counters_changed_.NotifyAll();
@@ -332,7 +358,7 @@ void CollectionImpl::TakePlace(std::shared_ptr<Generation> renewed) {
 Status CollectionImpl::RenewEpochs() {
   SyncPoints::Reached("epochs.before_renewal");
   MutexLock publishing(&publish_mutex_);
-  MutexLock linking(&link_mutex_);
+  const PriorityLock linking(&link_mutex_);
   return database_.RunExclusive([&]() -> Status {
     VDB_RETURN_IF_ERROR(CheckUsable());
     if (!EpochsAreDue(*writer_generation_)) return OkStatus();

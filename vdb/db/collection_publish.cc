@@ -102,7 +102,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   Generation::StampedClock stamped;
   {
     // The only moment for which linking waits. Links first: they never reach beyond a clock loaded later.
-    MutexLock lock(&link_mutex_);
+    const PriorityLock lock(&link_mutex_);
     VDB_RETURN_IF_ERROR(LoadLinks(generation));
     links = CopyLinks(*generation->graph);
     stamped = generation->LoadStampedClock();
@@ -223,7 +223,7 @@ Status CollectionImpl::LoadLinks(Generation* generation) {
 
 Result<std::shared_ptr<Generation>> CollectionImpl::ReplaceGraph(const Graph* damaged) {
   MutexLock publishing(&publish_mutex_);
-  MutexLock linking(&link_mutex_);
+  const PriorityLock linking(&link_mutex_);
   std::shared_ptr<Generation> replaced;
   VDB_RETURN_IF_ERROR(database_.RunExclusive([&]() -> Status {
     VDB_RETURN_IF_ERROR(CheckUsable());
@@ -269,7 +269,7 @@ void CollectionImpl::VerifyPublished(std::shared_ptr<Generation> generation, std
     Status links;
     bool linked_meanwhile = false;  // with codes of damaged rows
     {
-      MutexLock linking(&link_mutex_);
+      const PriorityLock linking(&link_mutex_);
       linked_meanwhile = !vectors.ok() && generation->graph->MappedLevel0() == nullptr;
       links = LoadLinks(generation.get());
     }

@@ -55,6 +55,8 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
 
   // FailedPrecondition when closed or in a forked child.
   Status CheckUsable() const;
+  // Close has begun, and waits for what is under way.
+  bool closing() const { return gate_.closed(); }
 
   // A public call under way: the database stays open as long as an ok one lives.
   class Operation {

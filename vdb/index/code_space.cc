@@ -216,14 +216,17 @@ void CodeSpace::EncodeComponents(const float* components, NodeCode* out) const {
   out->term = static_cast<float>(-double{out->scale} * product);
 }
 
+std::int32_t CodeSpace::SquareOfBytes(const NodeCode& code) const {
+  return kernels_.dot({.code = code.bytes(), .sum = code.sum}, code.bytes(), code_bytes_);
+}
+
 float CodeSpace::NormSquared(const NodeCode& code) const {
-  const std::int32_t squares = kernels_.dot({.code = code.bytes(), .sum = code.sum}, code.bytes(), code_bytes_);
-  return code.scale * code.scale * static_cast<float>(squares);
+  return code.scale * code.scale * static_cast<float>(SquareOfBytes(code));
 }
 
 bool CodeSpace::IsCoarse(const NodeCode& code) const {
   if (metric_ != Metric::kInnerProduct) return false;
-  const std::int32_t squares = kernels_.dot({.code = code.bytes(), .sum = code.sum}, code.bytes(), code_bytes_);
+  const std::int32_t squares = SquareOfBytes(code);
   return squares > 0 && static_cast<double>(squares) < kCoarseSquare * static_cast<double>(mean_.size());
 }
 

@@ -1,6 +1,7 @@
 #include "vdb/index/graph_builder.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -42,7 +43,8 @@ class BatchLinker {
         end_(std::min(end, begin_ + kMaxBatchRows)),
         rows_(end_ - begin_) {}
 
-  void Run() {
+  // Returns false if it was given up, before any link was set.
+  bool Run() {
     graph_.Reserve(end_);
     Encode();
     for (std::uint32_t slot = begin_; slot < end_; ++slot) {
@@ -51,15 +53,17 @@ class BatchLinker {
     }
     if (live_.empty()) {
       graph_.Finish(end_, nullptr);
-      return;
+      return true;
     }
     has_entry_ = graph_.LoadEntryPoint(&entry_);
     ComputePairs();
+    if (GivesUp()) return false;
     OrderByNeighbourhood();
     own_.resize(rows_);
     context_.pool->ParallelFor(order_.size(), kRowsPerTask, [&](std::size_t from, std::size_t to) {
-      for (std::size_t i = from; i < to; ++i) FindLinks(order_[i]);
+      for (std::size_t i = from; i < to && !GivesUp(); ++i) FindLinks(order_[i]);
     });
+    if (given_up_.load(std::memory_order_relaxed)) return false;
     for (const std::vector<OwnLinks>& row : own_) {
       for (const OwnLinks& own : row) graph_.SetLinks(own.slot, own.level, own.links);
     }
@@ -73,9 +77,17 @@ class BatchLinker {
       }
     }
     graph_.Finish(end_, &entry);
+    return true;
   }
 
  private:
+  bool GivesUp() {
+    if (given_up_.load(std::memory_order_relaxed)) return true;
+    if (context_.give_up == nullptr || !context_.give_up()) return false;
+    given_up_.store(true, std::memory_order_relaxed);
+    return true;
+  }
+
   float& Pair(std::uint32_t a, std::uint32_t b) { return pairs_[std::size_t{a - begin_} * rows_ + (b - begin_)]; }
 
   // Dead slots get a code like all others: of a row that has died later nobody knows the difference.
@@ -94,7 +106,7 @@ class BatchLinker {
     pairs_.resize(std::size_t{rows_} * rows_);
     const std::size_t tiles = (live_.size() + kTileRows - 1) / kTileRows;
     context_.pool->ParallelFor(tiles * tiles, 1, [&](std::size_t from, std::size_t to) {
-      for (std::size_t t = from; t < to; ++t) {
+      for (std::size_t t = from; t < to && !GivesUp(); ++t) {
         if (t / tiles <= t % tiles) ComputeTile(t / tiles * kTileRows, t % tiles * kTileRows);
       }
     });
@@ -273,15 +285,16 @@ class BatchLinker {
   std::vector<std::vector<OwnLinks>> own_;
   EntryPoint entry_;
   bool has_entry_ = false;
+  std::atomic<bool> given_up_{false};
 };
 
 template <typename Rows>
-void LinkRows(Graph* graph, const BuildContext& context, const Rows& rows, std::uint32_t end, std::uint32_t lowest) {
+bool LinkRows(Graph* graph, const BuildContext& context, const Rows& rows, std::uint32_t end, std::uint32_t lowest) {
   if (lowest == 0) UpdateConstructionStop(graph, context, rows);
-  BatchLinker<Rows>(graph, context, rows, end, lowest).Run();
+  return BatchLinker<Rows>(graph, context, rows, end, lowest).Run();
 }
 
-void Link(Graph* graph, const BuildContext& context, std::uint32_t end, std::uint32_t lowest) {
+bool Link(Graph* graph, const BuildContext& context, std::uint32_t end, std::uint32_t lowest) {
   if (context.codes == CodeKind::kInt8 && graph->linked() == 0 && graph->code_space() == nullptr) {
     graph->UseCodes(std::make_shared<const CodeSpace>(
         CodeSpace::Measure(context.metric, context.vectors, context.rows, [&](std::uint32_t slot) {
@@ -289,17 +302,16 @@ void Link(Graph* graph, const BuildContext& context, std::uint32_t end, std::uin
         })));
   }
   if (graph->code_space() != nullptr) {
-    LinkRows(graph, context, Int8Rows(*graph), end, lowest);
-    return;
+    return LinkRows(graph, context, Int8Rows(*graph), end, lowest);
   }
   const DistanceFunction distance(context.metric, context.vectors.dim);
-  LinkRows(graph, context, Float32Rows(context.vectors, distance), end, lowest);
+  return LinkRows(graph, context, Float32Rows(context.vectors, distance), end, lowest);
 }
 
 }  // namespace
 
-void LinkBatch(Graph* graph, const BuildContext& context, std::uint32_t end) {
-  if (end > graph->linked()) Link(graph, context, end, 0);
+bool LinkBatch(Graph* graph, const BuildContext& context, std::uint32_t end) {
+  return end <= graph->linked() || Link(graph, context, end, 0);
 }
 
 void LinkUpperLevels(Graph* graph, const BuildContext& context, std::uint32_t end) {

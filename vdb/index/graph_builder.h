@@ -32,14 +32,16 @@ struct BuildContext {
   const Deaths* deaths = nullptr;                        // slots dead when their batch is linked get no links
   std::function<bool(std::uint32_t)> has_row = nullptr;  // nor do those for which this says no; null: all have a row
   ThreadPool* pool = nullptr;
+  // Asked now and then, on any thread of the pool, if it is not null: yes gives the batch up.
+  std::function<bool()> give_up = nullptr;
 };
 
-// Links slots [graph->linked(), end), at most kMaxBatchRows of them; their rows must be readable. Throws std::bad_alloc
-// (the graph is then as before, but for memory).
-void LinkBatch(Graph* graph, const BuildContext& context, std::uint32_t end);
+// Links slots [graph->linked(), end), at most kMaxBatchRows of them; their rows must be readable. Returns false if the
+// batch was given up, and throws std::bad_alloc: the graph is then as before, but for memory.
+bool LinkBatch(Graph* graph, const BuildContext& context, std::uint32_t end);
 
 // Links slots [graph->linked(), end) at levels above 0 only, for a graph whose level 0 comes from elsewhere and is set
-// afterwards. Throws std::bad_alloc.
+// afterwards. Not to be given up. Throws std::bad_alloc.
 void LinkUpperLevels(Graph* graph, const BuildContext& context, std::uint32_t end);
 
 }  // namespace vdb
