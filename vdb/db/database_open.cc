@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include "vdb/db/commit_group.h"
@@ -351,13 +352,17 @@ void DatabaseImpl::CloseStore() {
     bool done ABSL_GUARDED_BY(mutex) = false;
   };
   const auto closing = std::make_shared<Closing>();
-  std::thread([closing, store = std::move(store_)]() mutable {
-    SyncPoints::Reached("store.before_close_in_child");
-    store.reset();
-    MutexLock lock(&closing->mutex);
-    closing->done = true;
-    closing->changed.NotifyAll();
-  }).detach();
+  try {
+    std::thread([closing, store = std::move(store_)]() mutable {
+      SyncPoints::Reached("store.before_close_in_child");
+      store.reset();
+      MutexLock lock(&closing->mutex);
+      closing->done = true;
+      closing->changed.NotifyAll();
+    }).detach();
+  } catch (const std::system_error&) {
+    return;  // no thread was to be had: what it would have closed was closed on this one
+  }
   MutexLock lock(&closing->mutex);
   while (!closing->done && closing->changed.WaitFor(&closing->mutex, kPatienceWithStore)) {
   }
