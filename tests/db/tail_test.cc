@@ -123,6 +123,31 @@ TEST_F(BatchInTheBackground, IsGivenUpForWhoeverWaitsForIt) {
   EXPECT_EQ(collection_->Verify(), OkStatus());
 }
 
+// Of the first batch codes stay behind, without a node that has one: published like that, and opened again.
+TEST_F(Tail, TheFirstBatchOfAGraphMayBeGivenUp) {
+  const Passages wanted({"priority_mutex.wanted"});
+  const Passages gave_up({"index.gave_up"});
+  SyncPoints::Set("index.batch_is_wanted", [] { SteadyTime::Advance(std::chrono::seconds(1)); });
+  Gate gate("index.before_batch");
+  ASSERT_EQ(Put(0, kLinkedRows), OkStatus());
+  gate.WaitUntilReached();
+  const std::uint64_t before = wanted.count();
+  std::future<Status> publishing = std::async(std::launch::async, [&] { return collection_->Publish(); });
+  wanted.WaitBeyond(before);
+  gate.Open();
+  gave_up.WaitBeyond(0);
+  EXPECT_EQ(publishing.get(), OkStatus());
+  ASSERT_EQ(database_->Close(), OkStatus());
+
+  database_.emplace(Database::Open(folder_.Path("db")).value());
+  collection_.emplace(database_->OpenCollection("c").value());
+  ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+  EXPECT_EQ(collection_->Stats().value().damage, "");
+  EXPECT_EQ(collection_->Stats().value().linked, std::uint64_t{kLinkedRows});
+  for (const int i : {0, kLinkedRows / 2, kLinkedRows - 1}) ExpectFound(i);
+  EXPECT_EQ(collection_->Verify(), OkStatus());
+}
+
 TEST_F(BatchInTheBackground, IsGivenUpByClose) {
   const Passages gave_up({"index.gave_up"});
   Gate gate("index.before_batch");

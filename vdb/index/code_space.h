@@ -111,7 +111,7 @@ class CodeSpace {
   void EncodeComponents(const float* components, NodeCode* out) const;
   // The code of what has none.
   void SetZero(NodeCode* out) const;
-  // The sum over a code's bytes.
+  // The sum of the squares of a code's bytes.
   std::int32_t SquareOfBytes(const NodeCode& code) const;
   // Of s c, without the mean.
   float NormSquared(const NodeCode& code) const;
