@@ -35,13 +35,13 @@ class Counter {
     const int wanted = count_ + more;
     while (count_ < wanted) changed_.Wait(&mutex_);
   }
-  void AwaitTotal(int wanted) {
+  int count() const {
     MutexLock lock(&mutex_);
-    while (count_ < wanted) changed_.Wait(&mutex_);
+    return count_;
   }
 
  private:
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar changed_;
   int count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
@@ -64,6 +64,13 @@ class PassingTime : public ::testing::Test {
     const std::vector<float> v = {static_cast<float>(i), 0};
     ASSERT_EQ(collection_->Upsert({"r" + std::to_string(i), v, "{}"}, {.durability = Durability::kOsBuffered}),
               OkStatus());
+  }
+  // Background work may hold the collection still: the time without use begins when it is done.
+  void AdvanceUntilUnloaded() {
+    while (unloads_.count() == 0) {
+      ticks_.Await(2);
+      SteadyTime::Advance(seconds(31));
+    }
   }
   CollectionStats Stats() { return collection_->Stats().value(); }
   std::uint64_t Loaded() { return database_->Stats().value().loaded_collections; }
@@ -135,8 +142,7 @@ TEST_F(PassingTime, ACollectionThatNobodyHoldsIsUnloadedAndLoadedAgain) {
   }
   ticks_.Await(2);
   EXPECT_EQ(Loaded(), 1U);  // not for long enough
-  SteadyTime::Advance(seconds(31));
-  unloads_.AwaitTotal(1);
+  AdvanceUntilUnloaded();
   EXPECT_EQ(Loaded(), 0U);
 
   collection_.emplace(database_->OpenCollection("c").value());
@@ -160,9 +166,7 @@ TEST_F(PassingTime, WhatIsWorthItIsPublishedBeforeUnloading) {
   ASSERT_EQ(database_->Write(batch), OkStatus());
   batch = WriteBatch();  // it holds the collection too
   collection_.reset();
-  ticks_.Await(2);
-  SteadyTime::Advance(minutes(1));
-  unloads_.AwaitTotal(1);
+  AdvanceUntilUnloaded();
   collection_.emplace(database_->OpenCollection("c").value());
   EXPECT_EQ(Stats().published, 2'420U);
   EXPECT_EQ(Stats().damage, "");
@@ -171,9 +175,7 @@ TEST_F(PassingTime, WhatIsWorthItIsPublishedBeforeUnloading) {
 
 TEST_F(PassingTime, AnUnloadedCollectionIsDropped) {
   collection_.reset();
-  ticks_.Await(2);
-  SteadyTime::Advance(minutes(1));
-  unloads_.AwaitTotal(1);
+  AdvanceUntilUnloaded();
   EXPECT_EQ(database_->DropCollection("c"), OkStatus());
   EXPECT_EQ(database_->OpenCollection("c").status().code(), StatusCode::kNotFound);
 }
