@@ -1,10 +1,10 @@
 // A data set as every engine of the benchmark reads it: one folder of plain files, made by bench_prepare.
 //
-//   base.npy         float32, rows x dim; unit length under cosine, so that an engine without a cosine of its own
-//   agrees query-C.npy      the same of the queries; C is their checksum deleted.u32      base rows, ascending, that no
-//   answer may name; little-endian like all of this truth-C-kK.u32   per query: a count, then the base rows that are no
-//   farther than the true K-th neighbour (with ties,
-//                    more than K)
+// - base.npy: float32, rows x dim; of unit length under cosine, so that an engine without a cosine of its own agrees.
+// - query-C.npy: the same of the queries; C is their checksum.
+// - deleted.u32: base rows, ascending, that no answer may name; little-endian like all of this.
+// - truth-C-kK.u32: per query a count, then the base rows that are no farther than the true K-th neighbour (with ties
+//   more than K).
 //
 // Thread safety: values, external lock.
 #ifndef VDB_BENCH_PREPARED_SET_H_

@@ -18,6 +18,7 @@ TARGETS = (0.9, 0.95, 0.99)
 ENOUGH = 0.9995  # recall from which on larger parameters show nothing more
 QUERIES_PER_REQUEST = 250
 RECALL_SECONDS = 10.0  # at one parameter; who takes longer is asked fewer queries
+FEWEST_QUERIES = 100  # but so many, a thousand neighbours at k 10
 PASSES = 5  # of a parallel measurement, in at most the seconds of one
 BLOCK = 50  # queries that are compared between rounds
 
@@ -99,11 +100,11 @@ def recall(worker: Worker, parameter: int, begin: int, end: int, truth: list[set
 
 def affordable(run: Run, worker: Worker, half: int) -> int:
     """How many queries of each half an engine's recall is measured with: all, unless a search takes that long."""
-    first = min(half, QUERIES_PER_REQUEST)
+    asked = min(half, FEWEST_QUERIES)
     start = time.perf_counter()
-    worker.ask(do="hits", parameter=run.engine.parameters[0], begin=0, end=first)
+    worker.ask(do="hits", parameter=run.engine.parameters[0], begin=0, end=asked)
     seconds = time.perf_counter() - start
-    return max(first, min(half, int(first * RECALL_SECONDS / max(seconds, 1e-9))))
+    return max(asked, min(half, int(asked * RECALL_SECONDS / max(seconds, 1e-9))))
 
 
 def find_points(run: Run, worker: Worker, truth: list[set[int]], options: Options) -> None:
