@@ -11,7 +11,7 @@ namespace vdb {
 
 struct RepairReport {
   std::uint64_t collections = 0;
-  std::uint64_t records = 0;  // kept: id, record and vector agree
+  std::uint64_t records = 0;  // kept: id, record and vector, where it has one, agree
   std::uint64_t missing = 0;  // records that the counters knew and that were not found: lost
   std::uint64_t dropped = 0;  // ids, records and vectors that had lost their counterparts
 };

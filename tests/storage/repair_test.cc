@@ -91,6 +91,32 @@ TEST_F(Repair, ACopyWithoutRowsIsNoCollection) {
   EXPECT_TRUE(Repaired().empty());
 }
 
+TEST_F(Repair, RecordsWithoutAVectorStayAndThoseThatLostTheirsGo) {
+  {
+    const std::unique_ptr<Store> store = Store::Open(StorePath(), {}).value();
+    StoreBatch batch;
+    const char* const ids[] = {"whole", "without", "robbed"};
+    for (std::uint32_t slot = 0; slot < 3; ++slot) {
+      batch.PutId(kKey, ids[slot], slot);
+      batch.PutRecord(kKey, {.slot = slot, .id = ids[slot], .payload = "{}", .without_vector = slot == 1});
+    }
+    batch.PutVector(kKey, 0, std::vector<float>{1, 2});
+    batch.PutCounters(kKey, {.slots = 3, .live = 3});
+    ASSERT_EQ(store->Write(&batch, true), OkStatus());
+  }
+  const RepairReport report = RepairStore(StorePath(), folder_.Path("index")).value();
+  EXPECT_EQ(report.records, 2U);
+  EXPECT_EQ(report.missing, 1U);
+  const std::unique_ptr<Store> store = Store::Open(StorePath(), {}).value();
+  EXPECT_EQ(store->FindId(kKey, "whole").value(), 0U);
+  EXPECT_EQ(store->FindId(kKey, "without").value(), 1U);
+  EXPECT_EQ(store->FindId(kKey, "robbed").value(), std::nullopt);
+  bool without_vector = false;
+  EXPECT_EQ(store->GetRecord(kKey, 1, nullptr, nullptr, &without_vector), OkStatus());
+  EXPECT_TRUE(without_vector);
+  EXPECT_EQ(store->GetRecord(kKey, 2, nullptr, nullptr).code(), StatusCode::kNotFound);
+}
+
 // FORMAT.md §9, byte for byte but for the checksum at the end: files of today must be read for good.
 TEST_F(Repair, TheCopyIsWrittenAsTheFormatSays) {
   using std::string_literals::operator""s;

@@ -1,5 +1,4 @@
-// What store.cc, store_open.cc and sst_writer.cc share of RocksDB: column families, options, the insides of Store.
-// Private to vdb/storage.
+// What the .cc files of vdb/storage share of RocksDB: column families, options, the insides of Store. Private to it.
 #ifndef VDB_STORAGE_ROCKSDB_REP_H_
 #define VDB_STORAGE_ROCKSDB_REP_H_
 
@@ -43,7 +42,6 @@ std::string EncodeRecord(const RecordEntry& record);
 
 struct Store::Rep {
   std::string path;
-  StoreOptions options;
   std::shared_ptr<std::atomic<std::uint64_t>> flushes = std::make_shared<std::atomic<std::uint64_t>>(0);
   std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families{};
   std::unique_ptr<rocksdb::DB> db;

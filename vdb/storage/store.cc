@@ -122,7 +122,8 @@ Result<std::optional<std::uint32_t>> Store::FindId(GenerationKey key, std::strin
   return std::optional<std::uint32_t>(slot);
 }
 
-Status Store::GetRecord(GenerationKey key, std::uint32_t slot, std::string* id, std::string* payload) const {
+Status Store::GetRecord(GenerationKey key, std::uint32_t slot, std::string* id, std::string* payload,
+                        bool* without_vector) const {
   rocksdb::PinnableSlice value;
   const rocksdb::Status status =
       rep_->db->Get(rocksdb::ReadOptions(), rep_->families[kRecords], ToSlice(RecordKey(key, slot)), &value);
@@ -131,6 +132,7 @@ Status Store::GetRecord(GenerationKey key, std::uint32_t slot, std::string* id, 
   if (!DecodeRecord(ToView(value), &entry)) return DamagedEntry("records", key, slot);
   if (id != nullptr) *id = entry.id;
   if (payload != nullptr) *payload = entry.payload;
+  if (without_vector != nullptr) *without_vector = entry.without_vector;
   return OkStatus();
 }
 
@@ -275,9 +277,6 @@ Status Store::VerifyChecksums() const {
 
 std::uint64_t Store::flushes() const {
   return rep_->flushes->load(std::memory_order_relaxed);
-}
-const std::string& Store::path() const {
-  return rep_->path;
 }
 
 }  // namespace vdb::storage

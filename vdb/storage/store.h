@@ -1,4 +1,5 @@
-// The store: the one durable truth, in RocksDB. The only place, with sst_writer, where RocksDB's names appear.
+// The store: the one durable truth, in RocksDB. RocksDB's names appear in this folder's .cc files and
+// rocksdb_rep.h only.
 //
 // Thread safety: reads are safe from many threads, beside one Write. Cursors are for one thread each.
 // Ownership: the Store closes RocksDB when destroyed; cursors must be gone by then.
@@ -133,7 +134,8 @@ class Store {
 
   Result<std::optional<std::uint32_t>> FindId(GenerationKey key, std::string_view id) const;
   // id and payload may be null. NotFound if the slot has no record.
-  Status GetRecord(GenerationKey key, std::uint32_t slot, std::string* id, std::string* payload) const;
+  Status GetRecord(GenerationKey key, std::uint32_t slot, std::string* id, std::string* payload,
+                   bool* without_vector = nullptr) const;
   // The payloads of many slots, in their order; NotFound if one of them has no record.
   Status GetPayloads(GenerationKey key, std::span<const std::uint32_t> slots, std::vector<std::string>* payloads) const;
   Status GetVector(GenerationKey key, std::uint32_t slot, std::vector<float>* vector) const;
@@ -171,8 +173,6 @@ class Store {
   Status VerifyChecksums() const;
   // Files of memtables written out since open.
   std::uint64_t flushes() const;
-
-  const std::string& path() const;
 
  private:
   friend class SstWriter;

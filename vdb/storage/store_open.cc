@@ -104,7 +104,6 @@ Store::Rep::~Rep() {
 Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const StoreOptions& options) {
   auto rep = std::make_unique<Rep>();
   rep->path = path;
-  rep->options = options;
   if (!options.read_only) VDB_RETURN_IF_ERROR(MakeDirectory(path));
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;

@@ -139,8 +139,9 @@ Status Reconcile(Store* store, GenerationKey key, RepairReport* report) {
   std::string stored_id;
   std::vector<float> vector;
   for (const IdEntry& entry : ids) {
-    const bool whole = store->GetRecord(key, entry.slot, &stored_id, nullptr).ok() && stored_id == entry.id &&
-                       store->GetVector(key, entry.slot, &vector).ok();
+    bool without_vector = false;
+    const bool whole = store->GetRecord(key, entry.slot, &stored_id, nullptr, &without_vector).ok() &&
+                       stored_id == entry.id && (without_vector || store->GetVector(key, entry.slot, &vector).ok());
     if (whole) {
       live.push_back(entry.slot);
       continue;

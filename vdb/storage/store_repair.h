@@ -12,8 +12,9 @@
 namespace vdb::storage {
 
 // Rebuilds the store in the folder from what its files still hold, in place: of each collection's current generation
-// the records that have id entry and vector stay, everything else goes, counters follow, published files are forgotten.
-// Collections that the store has rows of and no longer knows come back from the copies of their schemas below `index`.
+// the records that have id entry and vector, or were written without one, stay; everything else goes, counters follow,
+// published files are forgotten. Collections that the store has rows of and no longer knows come back from the copies
+// of their schemas below `index`.
 Result<RepairReport> RepairStore(const std::string& path, const std::string& index);
 
 }  // namespace vdb::storage
