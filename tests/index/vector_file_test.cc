@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <thread>
 
 #include "tests/db/temp_folder.h"
 
@@ -46,6 +47,25 @@ class VectorFileTest : public ::testing::Test {
   const std::string path_ = folder_.Path("vectors");
   std::vector<std::uint64_t> checksums_;
 };
+
+// As rows are written anew from the store while new ones come.
+TEST_F(VectorFileTest, WritersOfDifferentRowsRunBesideEachOther) {
+  constexpr std::size_t kDim = 256;
+  constexpr std::uint32_t kRowsAtOnce = 512;
+  constexpr std::uint32_t kTurns = 16;
+  const std::unique_ptr<VectorFile> file = Create(kDim);
+  std::vector<std::thread> writers;
+  for (std::uint32_t w = 0; w < 2; ++w) {
+    writers.emplace_back([&, w] {
+      for (std::uint32_t turn = w; turn < kTurns; turn += 2) {
+        const std::uint32_t first = turn * kRowsAtOnce;
+        EXPECT_EQ(file->WriteRows(first, RowsFrom(first, kRowsAtOnce, kDim)), OkStatus());
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  ExpectRows(*file, kTurns * kRowsAtOnce, kDim);
+}
 
 TEST_F(VectorFileTest, RowsComeBackForEveryDimension) {
   for (const std::size_t dim : {1U, 3U, 4U, 15U, 16U, 17U, 100U, 65'535U}) {

@@ -101,6 +101,7 @@ Status VectorFile::MapPrivately(std::uint64_t published, std::uint64_t capacity)
   const std::uint64_t bytes = RoundUp(capacity, page);
   void* address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) return SystemError("cannot allocate", "memory for vectors", errno);
+  MutexLock lock(&grow_mutex_);
   mappings_.push_back(std::make_unique<const Mapping>(Mapping{address, bytes}));
   const std::uint64_t shared = published / page * page;
   if (shared > 0 &&
@@ -136,6 +137,7 @@ void VectorFile::Advise(int advice) const {
 }
 
 Status VectorFile::Grow(std::uint64_t bytes) {
+  MutexLock lock(&grow_mutex_);
   const std::uint64_t allocated = allocated_.load(std::memory_order_relaxed);
   if (bytes > allocated) {
     // Some way ahead, so that not every write asks the file system for space.
@@ -178,7 +180,8 @@ Status VectorFile::WriteRows(std::uint32_t first_slot, std::span<const float> ro
   const std::uint64_t count = rows.size() / dim_;
   const std::uint64_t begin = std::uint64_t{first_slot} * stride_ * sizeof(float);
   if (is_private_) {
-    if (mappings_.empty() || begin + count * stride_ * sizeof(float) > mappings_.back()->bytes) {
+    const Mapping* mapping = mapping_.load(std::memory_order_acquire);
+    if (mapping == nullptr || begin + count * stride_ * sizeof(float) > mapping->bytes) {
       return InternalError("rows beyond what was asked for of vectors opened read-only");
     }
   } else {
@@ -198,7 +201,8 @@ Status VectorFile::WriteRows(std::uint32_t first_slot, std::span<const float> ro
 
 Status VectorFile::Write(std::uint64_t offset, std::span<const float> values) const {
   if (!is_private_) return file_.WriteAt(offset, {reinterpret_cast<const char*>(values.data()), values.size_bytes()});
-  std::memcpy(static_cast<char*>(mappings_.back()->address) + offset, values.data(), values.size_bytes());
+  std::memcpy(static_cast<char*>(mapping_.load(std::memory_order_acquire)->address) + offset, values.data(),
+              values.size_bytes());
   return OkStatus();
 }
 

@@ -4,9 +4,10 @@
 // pages. The mapping is made once with room ahead of the file's end; when the room is used up, a larger mapping of the
 // same pages takes over, and the old one stays until the object goes. Under cosine the caller writes normalised rows.
 // State: derived from the store; the file is only trusted up to rows whose checksums were published.
-// Thread safety: WriteRows has one caller at a time, Checksums and Verify run beside it; rows may be read from any
-// thread once they were published to it by an acquire of the clock, with a base pointer loaded after that. Ownership:
-// owns descriptor and mappings; base pointers stay valid until it is destroyed. Source: FORMAT.md §6.
+// Thread safety: WriteRows may be called from several threads for rows that are not the same, Checksums and Verify run
+// beside it; rows may be read from any thread once they were published to it by an acquire of the clock, with a base
+// pointer loaded after that. Ownership: owns descriptor and mappings; base pointers stay valid until it is destroyed.
+// Source: FORMAT.md §6.
 #ifndef VDB_INDEX_VECTOR_FILE_H_
 #define VDB_INDEX_VECTOR_FILE_H_
 
@@ -90,7 +91,7 @@ class VectorFile {
   Status MapPrivately(std::uint64_t published, std::uint64_t capacity);
   Status Write(std::uint64_t offset, std::span<const float> values) const;
   // Makes [0, bytes) of the file allocated and mapped.
-  Status Grow(std::uint64_t bytes);
+  Status Grow(std::uint64_t bytes) ABSL_LOCKS_EXCLUDED(grow_mutex_);
   // madvise of the mapping in use; a wish.
   void Advise(int advice) const;
   // Takes over the published checksums of the first `bytes` bytes.
@@ -109,7 +110,8 @@ class VectorFile {
   std::atomic<std::size_t> dim_;
   std::atomic<std::size_t> stride_;
   std::atomic<const Mapping*> mapping_{nullptr};
-  std::vector<std::unique_ptr<const Mapping>> mappings_;  // the last one is in use
+  Mutex grow_mutex_;
+  std::vector<std::unique_ptr<const Mapping>> mappings_ ABSL_GUARDED_BY(grow_mutex_);  // the last one is in use
   std::atomic<std::uint64_t> allocated_{0};
   std::vector<std::uint64_t> published_checksums_;
   Mutex checksum_mutex_;
