@@ -1,6 +1,7 @@
 // CollectionImpl: an open collection. Its verbs stand one file each: collection_open.cc, collection_write.cc,
 // collection_read.cc, collection_search.cc, collection_scan.cc, collection_update.cc, collection_facets.cc,
-// collection_index.cc (linking, purging, in the background), collection_publish.cc.
+// collection_index.cc (linking, purging, in the background), collection_publish.cc,
+// collection_verify.cc.
 //
 // Thread safety: safe from any thread, except what is marked "writer" (the leader of the commit queue).
 // Ownership: by the database and by public handles, which keep the database too.
@@ -102,7 +103,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   void CountDeaths(std::uint64_t deaths) { deaths_.fetch_add(deaths, std::memory_order_relaxed); }
   // After a commit, on the committing thread, outside the queue: starts background work, and where the tail is beyond
   // its bound links a batch itself.
-  void AfterCommit();
+  void AfterCommit() noexcept;
   // Has published files compared with their checksums, where that is still to be begun: after the first search, which
   // would have to share the disk with it, or at the next tick.
   void BeginVerification();
@@ -180,6 +181,10 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // Links at most one batch of at least min_rows rows; returns false if there are not so many. pool: of threads as
   // urgent as the caller is, who waits for them. A batch of the background pool is given up where others wait for it.
   bool LinkOneBatch(Generation* generation, std::uint32_t min_rows, ThreadPool* pool);
+  void LinkAfterCommit();
+  // Waits for the verification that replaces a graph whose published links cannot be read. Their error, where they
+  // still stand.
+  Status AwaitLinks(Generation* generation);
   bool LinkOneBatchLocked(Generation* generation, std::uint32_t min_rows, ThreadPool* pool,
                           const std::function<bool()>& give_up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(link_mutex_);
   // Whether the graph has no recall curve, or has outgrown the one it has.
@@ -263,7 +268,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::atomic<std::uint32_t> publish_failures_{0};
 
   mutable Mutex counters_mutex_;
-  CondVar counters_changed_;
+  CondVar verified_;
+  int verifications_ ABSL_GUARDED_BY(counters_mutex_) = 0;     // that run or will
   CollectionStats counters_ ABSL_GUARDED_BY(counters_mutex_);  // damage, publish_error, publishes, batches, purged
 };
 

@@ -92,7 +92,6 @@ bool CollectionImpl::LinkOneBatchLocked(Generation* generation, std::uint32_t mi
   }
   MutexLock counters(&counters_mutex_);
   ++counters_.linked_batches;
-  counters_changed_.NotifyAll();
   return true;
 }
 
@@ -102,8 +101,16 @@ ThreadPool* CollectionImpl::IndexingPool() const {
   return is_urgent ? &database_.pool() : &database_.background_pool();
 }
 
-void CollectionImpl::AfterCommit() {
+void CollectionImpl::AfterCommit() noexcept {
   commits_.fetch_add(1, std::memory_order_relaxed);
+  try {
+    LinkAfterCommit();
+  } catch (const std::bad_alloc&) {
+    // The commit stands; what it wrote is in the tail, and is linked when there is memory.
+  }
+}
+
+void CollectionImpl::LinkAfterCommit() {
   const std::shared_ptr<const View> view = PinView();
   Generation* generation = view->generation.get();
   if (!WantsGraph(*generation)) return;
@@ -241,12 +248,24 @@ Status CollectionImpl::WaitForIndex() {
   while (view->generation->key.generation == key.generation && WantsGraph(*view->generation) &&
          view->generation->graph->linked() < committed) {
     VDB_RETURN_IF_ERROR(CheckUsable());
-    LinkOneBatch(view->generation.get(), 1, &database_.pool());  // helping is waiting
+    if (!LinkOneBatch(view->generation.get(), 1, &database_.pool())) {  // helping is waiting
+      VDB_RETURN_IF_ERROR(AwaitLinks(view->generation.get()));
+    }
     view = PinView();
   }
   MutexLock calibrating(&calibration_mutex_);
   Calibrate([] { return false; });
   return CheckUsable();
+}
+
+Status CollectionImpl::AwaitLinks(Generation* generation) {
+  {
+    MutexLock lock(&counters_mutex_);
+    while (verifications_ > 0) verified_.Wait(&counters_mutex_);
+  }
+  const PriorityLock linking(&link_mutex_);
+  if (PinView()->generation.get() != generation) return OkStatus();
+  return LoadLinks(generation);
 }
 
 std::shared_ptr<const View> CollectionImpl::AdvancePurge(std::uint32_t* epoch) {
@@ -259,9 +278,10 @@ std::shared_ptr<const View> CollectionImpl::AdvancePurge(std::uint32_t* epoch) {
       if (view->generation->unpurged.empty()) return view_;
       // From here on every reader that pins a View loads a clock of at least this epoch. What died by then goes once
       // all who pinned one before have left.
-      purge_epoch_ = view->generation->LoadClock().epoch;
+      auto next = std::make_shared<const View>(view->generation);
       old_views_.push_back({view_, SteadyTime::Now()});
-      view_ = std::make_shared<const View>(view->generation);
+      view_ = std::move(next);
+      purge_epoch_ = view->generation->LoadClock().epoch;
     }
   }
   view.reset();

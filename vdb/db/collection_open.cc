@@ -69,8 +69,8 @@ CollectionImpl::CollectionImpl(DatabaseImpl* database, const storage::Collection
       schema_generation_(schema.generation) {}
 
 void CollectionImpl::SwapView(std::shared_ptr<Generation> generation) {
-  writer_generation_ = generation;
-  auto view = std::make_shared<const View>(std::move(generation));
+  auto view = std::make_shared<const View>(generation);
+  writer_generation_ = std::move(generation);
   MutexLock lock(&view_mutex_);
   view_.swap(view);
   // A purge that waits counts in epochs of the generation before, which goes as a whole.

@@ -87,7 +87,6 @@ Status CollectionImpl::PublishGeneration(Generation* generation) {
         StrCat("collection '", name_, "' could not be published: ", status.message(), "; it will be tried again"));
     counters_.publish_error = status.ToString();
   }
-  counters_changed_.NotifyAll();
   return status;
 }
 
@@ -248,8 +247,15 @@ void CollectionImpl::BeginVerification() {
   std::shared_ptr<Generation> generation = PinView()->generation;
   if (rows == 0 || !generation->verifying.load(std::memory_order_acquire)) return;  // replaced meanwhile
   // Not in the background: until it is done walks are on float32 rows, and no answer is called exact.
+  {
+    MutexLock lock(&counters_mutex_);
+    ++verifications_;
+  }
   database_.pool().Post([self = shared_from_this(), generation = std::move(generation), rows] {
     self->VerifyPublished(generation, rows);
+    MutexLock lock(&self->counters_mutex_);
+    --self->verifications_;
+    self->verified_.NotifyAll();
   });
 }
 

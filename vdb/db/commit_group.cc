@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 
+#include "absl/container/flat_hash_map.h"
 #include "vdb/db/database_impl.h"
 #include "vdb/query/filter_program.h"
 #include "vdb/util/status_macros.h"
@@ -18,21 +19,19 @@ namespace {
 class GroupPayloads final : public PayloadReader {
  public:
   GroupPayloads(const storage::Store& store, storage::GenerationKey key) : store_(store), key_(key) {}
-  void Add(std::uint32_t slot, std::string_view payload) { in_group_.emplace_back(slot, payload); }
+  void Add(std::uint32_t slot, std::string_view payload) { in_group_.emplace(slot, payload); }
 
   Status ReadPayload(std::uint32_t slot, std::string* out) override {
-    for (const auto& [known, payload] : in_group_) {
-      if (known != slot) continue;
-      *out = payload;
-      return OkStatus();
-    }
-    return store_.GetRecord(key_, slot, nullptr, out);
+    const auto found = in_group_.find(slot);
+    if (found == in_group_.end()) return store_.GetRecord(key_, slot, nullptr, out);
+    *out = found->second;
+    return OkStatus();
   }
 
  private:
   const storage::Store& store_;
   const storage::GenerationKey key_;
-  std::vector<std::pair<std::uint32_t, std::string_view>> in_group_;
+  absl::flat_hash_map<std::uint32_t, std::string_view> in_group_;
 };
 
 }  // namespace
@@ -65,6 +64,7 @@ void CommitGroup::Process() {
     try {
       request->status = Prepare(request);
     } catch (const std::bad_alloc&) {
+      if (staging_) throw;
       request->status = ResourceExhaustedError("out of memory while preparing a write; nothing was changed");
     }
     if (!request->status.ok()) AbandonSlots(*request);
@@ -73,7 +73,10 @@ void CommitGroup::Process() {
   if (!staged_) return;
   for (const auto& [generation, touched] : touched_) {
     batch_.PutCounters(generation->key, {.slots = generation->next_slot, .live = touched.live});
-    if (!touched.killed.empty()) batch_.PutDeletes(generation->key, commit_seq_, touched.killed);
+    if (touched.killed.empty()) continue;
+    batch_.PutDeletes(generation->key, commit_seq_, touched.killed);
+    MutexLock lock(&generation->purge_mutex);
+    generation->unpurged.reserve(generation->unpurged.size() + 1);  // Apply must not fail
   }
   batch_.PutCommitSeq(commit_seq_);
   database_.in_flight_.Publish(before_);
@@ -202,7 +205,7 @@ void CommitGroup::Kill(Generation* generation, std::string_view id, std::uint32_
 }
 
 Status CommitGroup::ResolveAndStage(CommitRequest* request) {
-  // Reading the store may fail, so it comes first, into a list; staging below cannot.
+  // Reading the store may fail, so it comes first, into a list; staging below fails for lack of memory only.
   std::vector<std::optional<std::uint32_t>> stored(request->mutations.size());
   for (std::size_t i = 0; i < request->mutations.size(); ++i) {
     const Mutation& mutation = request->mutations[i];
@@ -211,6 +214,7 @@ Status CommitGroup::ResolveAndStage(CommitRequest* request) {
   if (request->filter_delete) {
     VDB_RETURN_IF_ERROR(StageFilterDelete(&*request->filter_delete, &request->removed));
   }
+  staging_ = true;
   for (std::size_t i = 0; i < request->mutations.size(); ++i) {
     const Mutation& mutation = request->mutations[i];
     Touched& touched = Touch(mutation.collection);
@@ -229,10 +233,12 @@ Status CommitGroup::ResolveAndStage(CommitRequest* request) {
     ++touched.live;
     before_.try_emplace(key, std::nullopt);
     now_[std::move(key)] = slots_[i];
+    upserts_.push_back({generation, slots_[i], mutation.payload});
     batch_.PutId(generation->key, mutation.id, slots_[i]);
     batch_.PutRecord(generation->key, mutation.Stored(slots_[i]));
     if (!mutation.without_vector) batch_.PutVector(generation->key, slots_[i], mutation.vector);
   }
+  staging_ = false;
   return OkStatus();
 }
 
@@ -245,16 +251,8 @@ Status CommitGroup::StageFilterDelete(FilterDelete* filter_delete, std::uint64_t
     return OkStatus();
   }
   GroupPayloads payloads(database_.store(), generation->key);
-  const Clock clock = generation->LoadClock();
-  for (const CommitRequest* request : requests_) {
-    if (request == nullptr || !request->status.ok()) continue;
-    for (const Mutation& mutation : request->mutations) {
-      if (mutation.is_delete || mutation.collection != filter_delete->collection) continue;
-      const auto found = now_.find(InFlightIds::MakeKey(generation->key, mutation.id));
-      if (found != now_.end() && found->second && *found->second >= clock.committed) {
-        payloads.Add(*found->second, mutation.payload.empty() ? "{}" : mutation.payload);
-      }
-    }
+  for (const StagedUpsert& upsert : upserts_) {
+    if (upsert.generation == generation) payloads.Add(upsert.slot, upsert.payload.empty() ? "{}" : upsert.payload);
   }
   Touch(filter_delete->collection);
   std::vector<std::uint32_t> matching;
@@ -268,12 +266,14 @@ Status CommitGroup::StageFilterDelete(FilterDelete* filter_delete, std::uint64_t
     VDB_ASSIGN_OR_RETURN(const bool matches, SlotMatches(program, slot, payloads));
     if (matches) matching.push_back(slot);
   }
+  staging_ = true;
   for (const std::uint32_t slot : matching) {
     const std::string_view id = generation->fields->ids().Get(slot);
     Kill(generation, id, slot);
     batch_.DeleteId(generation->key, id);
     staged_ = true;
   }
+  staging_ = false;
   *removed += matching.size();
   return OkStatus();
 }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -27,7 +28,8 @@ class CommitGroup {
  public:
   CommitGroup(DatabaseImpl* database, std::span<CommitRequest* const> requests);
 
-  // Sets every request's status and removed.
+  // Sets every request's status and removed. Throws std::bad_alloc where slots are assigned that no commit will have,
+  // or records killed: writing must stop then.
   void Process();
 
  private:
@@ -37,6 +39,11 @@ class CommitGroup {
     std::uint64_t live = 0;
     std::vector<std::uint32_t> killed;  // slots visible before or written in this group
     absl::flat_hash_set<std::uint32_t> killed_set;
+  };
+  struct StagedUpsert {
+    const Generation* generation;
+    std::uint32_t slot;
+    std::string_view payload;  // of the request
   };
 
   Status Prepare(CommitRequest* request);
@@ -58,7 +65,9 @@ class CommitGroup {
   storage::StoreBatch batch_;
   bool sync_ = false;
   bool staged_ = false;
+  bool staging_ = false;  // of a request, part of which may be staged
   std::map<Generation*, Touched> touched_;
+  std::vector<StagedUpsert> upserts_;
   std::vector<std::uint32_t> slots_;  // of the request being prepared, one per mutation; deletes have 0
   InFlightIds::Slots before_;         // ids changed so far: slot before the group
   InFlightIds::Slots now_;            // ids changed so far: slot after what is staged

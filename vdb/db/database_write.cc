@@ -40,12 +40,12 @@ Status DatabaseImpl::CheckSpace() const {
 
 void DatabaseImpl::BecomeReadOnly(const Status& cause) {
   MutexLock lock(&read_only_mutex_);
+  is_read_only_.store(true, std::memory_order_release);  // first, for what follows needs memory
   if (read_only_.ok()) {
     read_only_ = cause;
     events_.Add(EventLevel::kError,
                 StrCat("writing has stopped until the database is closed and opened again: ", cause.message()));
   }
-  is_read_only_.store(true, std::memory_order_release);
 }
 
 void DatabaseImpl::ProcessGroup(std::span<CommitRequest* const> requests) {
@@ -54,7 +54,9 @@ void DatabaseImpl::ProcessGroup(std::span<CommitRequest* const> requests) {
     try {
       requests.front()->status = requests.front()->exclusive();
     } catch (const std::bad_alloc&) {
-      requests.front()->status = ResourceExhaustedError("out of memory; nothing was changed");
+      // It may have changed the store and not what is in memory: the next open begins anew from the store.
+      requests.front()->status = ResourceExhaustedError("out of memory; the database may have been changed");
+      BecomeReadOnly(requests.front()->status);
     }
     return;
   }

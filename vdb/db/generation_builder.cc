@@ -198,14 +198,14 @@ Status GenerationBuilder::Install(const std::optional<storage::GenerationKey>& d
   if (!replaced_.empty()) batch.PutDeletes(key_, commit_seq, replaced_);
   batch.DeleteIntent(key_);
   if (drop_old) batch.PutIntent({storage::IntentKind::kDrop, *drop_old});
+  DeadSlots dead{commit_seq, 1, replaced_};
+  MutexLock lock(&generation_->purge_mutex);
+  generation_->unpurged.reserve(generation_->unpurged.size() + 1);
   SyncPoints::Reached("build.before_install");
   VDB_RETURN_IF_ERROR(database_->CommitCatalog(&batch));
   SyncPoints::Reached("build.after_install");
   installed_ = true;
-  if (!replaced_.empty()) {
-    MutexLock lock(&generation_->purge_mutex);
-    generation_->unpurged.push_back({commit_seq, 1, replaced_});
-  }
+  if (!replaced_.empty()) generation_->unpurged.push_back(std::move(dead));
   generation_->PublishClock({.committed = generation_->next_slot, .epoch = 1}, commit_seq);
   return OkStatus();
 }
