@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "tests/db/temp_folder.h"
+#include "vdb/storage/store.h"
 #include "vdb/util/sync_point.h"
 
 namespace vdb {
@@ -96,6 +97,24 @@ TEST_F(OpenTest, OpeningBesideClosingNeverFails) {
       for (int i = 0; i < 15; ++i) {
         Result<Database> database = Database::Open(Path());
         if (!database.ok() || !database->ListCollections().ok() || !database->Close().ok()) ++failures;
+      }
+    });
+  }
+  for (std::thread& user : users) user.join();
+  EXPECT_EQ(failures, 0);
+}
+
+// The handle is let go, not closed: its database is closed where the last one goes.
+TEST_F(OpenTest, OpeningBesideAHandleThatIsLetGoNeverFails) {
+  { Database made = Database::Open(Path()).value(); }
+  std::vector<std::thread> users;
+  users.reserve(4);
+  std::atomic<int> failures{0};
+  for (int t = 0; t < 4; ++t) {
+    users.emplace_back([&] {
+      for (int i = 0; i < 15; ++i) {
+        const Result<Database> database = Database::Open(Path());
+        if (!database.ok() || !database->ListCollections().ok()) ++failures;
       }
     });
   }
@@ -327,6 +346,29 @@ TEST_F(OpenTest, ManySessionsThatWriteALittleLeaveFewTables) {
   EXPECT_EQ(collection.Count().value(), std::uint64_t{kSessions});
   for (int i = 0; i < kSessions; ++i) EXPECT_TRUE(collection.Get("r" + std::to_string(1'000 + i)).ok()) << i;
   EXPECT_EQ(collection.Verify(), OkStatus());
+}
+
+// As a repair may bring it back: of a generation that has been installed since.
+TEST_F(OpenTest, AnIntentToBuildWhatACollectionHasRemovesNothing) {
+  {
+    Database database = Database::Open(Path()).value();
+    Collection c = Make(database);
+    ASSERT_EQ(Put(c, "a", {1, 2}), OkStatus());
+    ASSERT_EQ(c.Compact(), OkStatus());
+  }
+  const auto open_store = [&] { return storage::Store::Open(Path() + "/store", {}).value(); };
+  {
+    const std::unique_ptr<storage::Store> store = open_store();
+    const storage::CollectionSchema schema = store->Schemas().value().at(0);
+    storage::StoreBatch batch;
+    batch.PutIntent({storage::IntentKind::kBuild, {schema.id, schema.generation}});
+    ASSERT_EQ(store->Write(&batch, true), OkStatus());
+  }
+  {
+    Database database = Database::Open(Path()).value();
+    EXPECT_TRUE(database.OpenCollection("c").value().Get("a").ok());
+  }
+  EXPECT_TRUE(open_store()->Intents().value().empty());
 }
 
 TEST_F(OpenTest, ReadOnlyMakesNoDatabase) {

@@ -90,6 +90,8 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   const CommitQueue& queue() const { return queue_; }
   const std::string& path() const { return path_; }
   Result<storage::LockFile::Identity> identity() const { return lock_->identity(); }
+  // The registry of open databases knows it, and is told when it has been closed.
+  void NoteRegistered() { is_registered_.store(true, std::memory_order_release); }
   // Opened read-only: files are not written, made or removed.
   bool read_only() const { return opened_read_only_; }
   std::string GenerationDirectory(storage::GenerationKey key) const;
@@ -145,6 +147,8 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   Status CheckWatermarkReadOnly();
   Status FinishIntents();
   Status SyncEverything();
+  // The part of closing that needs memory.
+  Status FinishWriting();
   void CloseStore();
   Status WriteCheckpoint(const std::string& folder);
   void RunClock();
@@ -170,6 +174,7 @@ class DatabaseImpl : public std::enable_shared_from_this<DatabaseImpl> {
   std::atomic<bool> opened_{false};
   bool opened_read_only_ = false;  // constant once opened
   std::atomic<bool> forked_{false};
+  std::atomic<bool> is_registered_{false};
   std::optional<storage::Watermark> watermark_;
   std::atomic<bool> watermark_dirty_{false};
   std::unique_ptr<storage::Store> store_;

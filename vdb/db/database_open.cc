@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <set>
 #include <system_error>
 #include <thread>
@@ -11,6 +12,7 @@
 #include "vdb/db/commit_group.h"
 #include "vdb/db/database_impl.h"
 #include "vdb/db/fork.h"
+#include "vdb/db/open_registry.h"
 #include "vdb/storage/format_stamp.h"
 #include "vdb/storage/rescue.h"
 #include "vdb/util/file.h"
@@ -254,8 +256,20 @@ std::string DatabaseImpl::GenerationDirectory(storage::GenerationKey key) const 
 
 Status DatabaseImpl::FinishIntents() {
   VDB_ASSIGN_OR_RETURN(const std::vector<storage::Intent> intents, store_->Intents());
-  for (const storage::Intent& intent : intents) VDB_RETURN_IF_ERROR(RemoveGeneration(intent.key));
-  return OkStatus();
+  if (intents.empty()) return OkStatus();
+  VDB_ASSIGN_OR_RETURN(const std::vector<storage::CollectionSchema> schemas, store_->Schemas());
+  storage::StoreBatch outdated;
+  for (const storage::Intent& intent : intents) {
+    const auto is_its = [&](const storage::CollectionSchema& schema) {
+      return schema.id == intent.key.collection && schema.generation == intent.key.generation;
+    };
+    if (intent.kind == storage::IntentKind::kBuild && std::ranges::any_of(schemas, is_its)) {
+      outdated.DeleteIntent(intent.key);  // it was installed; a repair has brought the intent back
+      continue;
+    }
+    VDB_RETURN_IF_ERROR(RemoveGeneration(intent.key));
+  }
+  return store_->Write(&outdated, true);
 }
 
 Status DatabaseImpl::RemoveGeneration(storage::GenerationKey key) {
@@ -297,9 +311,13 @@ void DatabaseImpl::RunClock() {
     }
     if (!opened_read_only_ && watermark_dirty_.exchange(false, std::memory_order_relaxed))
       static_cast<void>(watermark_->Sync());
-    CollectGarbage();
-    for (const std::shared_ptr<CollectionImpl>& collection : LoadedCollections()) collection->Tick();
-    UnloadUnused();
+    try {
+      CollectGarbage();
+      for (const std::shared_ptr<CollectionImpl>& collection : LoadedCollections()) collection->Tick();
+      UnloadUnused();
+    } catch (const std::bad_alloc&) {
+      // The next tick does it.
+    }
     SyncPoints::Reached("clock.ticked");
   }
 }
@@ -324,19 +342,33 @@ Status DatabaseImpl::Close() {
   clock_thread_.join();
   background_pool_.reset();
   pool_.reset();
-  CollectGarbage();
-  // Everything that was acknowledged in any way becomes durable; then the watermark says so.
   Status status;
-  if (!is_read_only_.load(std::memory_order_acquire)) {
-    // A publication that fails costs the next open some time, no more.
-    for (const auto& collection : LoadedCollections()) static_cast<void>(collection->PublishForClose());
-    status = SyncEverything();
-    if (status.ok()) static_cast<void>(store_->MergeSmallTables());  // a failure leaves more of them, nothing else
+  try {
+    status = FinishWriting();
+  } catch (const std::bad_alloc&) {
+    status = ResourceExhaustedError("out of memory while closing; what was written without a sync may be lost");
   }
   UnregisterForFork(this);
   CloseStore();
   lock_.reset();
   return status;
+}
+
+Status DatabaseImpl::FinishWriting() {
+  CollectGarbage();
+  if (is_read_only_.load(std::memory_order_acquire)) return OkStatus();
+  // A publication that fails costs the next open some time, no more.
+  for (const auto& collection : LoadedCollections()) {
+    try {
+      static_cast<void>(collection->PublishForClose());
+    } catch (const std::bad_alloc&) {
+      break;
+    }
+  }
+  // Everything that was acknowledged in any way becomes durable; then the watermark says so.
+  VDB_RETURN_IF_ERROR(SyncEverything());
+  static_cast<void>(store_->MergeSmallTables());  // a failure leaves more of them, nothing else
+  return OkStatus();
 }
 
 void DatabaseImpl::CloseStore() {
@@ -391,6 +423,9 @@ void DatabaseImpl::Release(DatabaseImpl* database) noexcept {
   // In a forked child its threads, and whatever they held or waited for, are those of the parent: even a condition
   // variable cannot be destroyed there. All of it stays.
   if (database->forked_.load(std::memory_order_acquire)) return;
+  static_cast<void>(database->Close());
+  // Not of an opening that failed, which the registry waits for.
+  if (database->is_registered_.load(std::memory_order_acquire)) OpenRegistry::Global().Closed(database);
   delete database;
 }
 

@@ -56,15 +56,22 @@ OpenRegistry& OpenRegistry::Global() {
 }
 
 Result<std::shared_ptr<DatabaseLease>> OpenRegistry::Open(const std::string& path, const OpenOptions& options) {
+  Held held;
   MutexLock lock(&mutex_);
+  return OpenLocked(path, options, &held);
+}
+
+Result<std::shared_ptr<DatabaseLease>> OpenRegistry::OpenLocked(const std::string& path, const OpenOptions& options,
+                                                                Held* held) {
   if (const auto identity = storage::LockFile::IdentityOf(path + "/LOCK")) {
     auto found = open_.find(*identity);
-    while (found != open_.end() && found->second.closing != nullptr) {
+    // Nobody holds one that has expired: it is being closed by whoever let it go.
+    while (found != open_.end() && (found->second.closing || found->second.database.expired())) {
       closed_.Wait(&mutex_);
       found = open_.find(*identity);
     }
     if (found != open_.end()) {
-      const std::shared_ptr<DatabaseImpl> database = found->second.database.lock();
+      const std::shared_ptr<DatabaseImpl>& database = held->emplace_back(found->second.database.lock());
       if (database != nullptr && database->CheckUsable().ok()) {
         VDB_RETURN_IF_ERROR(CompareOptions(path, found->second.options, options));
         ++found->second.leases;
@@ -72,7 +79,7 @@ Result<std::shared_ptr<DatabaseLease>> OpenRegistry::Open(const std::string& pat
       }
     }
   }
-  CloseAbandoned(path);
+  CloseAbandoned(path, held);
   if (threads_lost_ && !options.read_only) {
     // A flush would wait for them for ever.
     return FailedPreconditionError(
@@ -83,35 +90,36 @@ Result<std::shared_ptr<DatabaseLease>> OpenRegistry::Open(const std::string& pat
         StatusReason::kForked);
   }
   VDB_ASSIGN_OR_RETURN(std::shared_ptr<DatabaseImpl> database, DatabaseImpl::Open(path, options));
+  held->push_back(database);
   ever_opened_ = true;
   VDB_ASSIGN_OR_RETURN(const storage::LockFile::Identity identity, database->identity());
-  std::erase_if(open_, [](const auto& entry) { return entry.second.database.expired(); });
-  open_[identity] = {.database = database, .options = options, .leases = 1, .closing = nullptr};
+  database->NoteRegistered();
+  open_[identity] = {.id = database.get(), .database = database, .options = options, .leases = 1, .closing = false};
   return std::make_shared<DatabaseLease>(std::move(database));
 }
 
-void OpenRegistry::CloseAbandoned(const std::string& path) {
+void OpenRegistry::CloseAbandoned(const std::string& path, Held* held) {
   for (const auto& [identity, entry] : open_) {
-    const std::shared_ptr<DatabaseImpl> database = entry.database.lock();
+    const std::shared_ptr<DatabaseImpl>& database = held->emplace_back(entry.database.lock());
     if (database == nullptr || !database->CheckUsable().ok() || database->path() != path) continue;
     if (storage::LockFile::IdentityOf(path + "/LOCK") != identity) database->CloseAbandoned();
   }
 }
 
-bool OpenRegistry::Release(DatabaseImpl* database, bool closes) {
+bool OpenRegistry::Release(const DatabaseImpl* database, bool closes) {
   MutexLock lock(&mutex_);
-  for (auto entry = open_.begin(); entry != open_.end(); ++entry) {
-    if (entry->second.database.lock().get() != database) continue;
-    if (--entry->second.leases > 0) return false;
-    if (closes) entry->second.closing = database;
+  for (auto& [identity, entry] : open_) {
+    if (entry.id != database) continue;
+    if (--entry.leases > 0) return false;
+    entry.closing |= closes;
     return true;
   }
   return true;  // of a parent process, or closed before
 }
 
-void OpenRegistry::Closed(DatabaseImpl* database) {
+void OpenRegistry::Closed(const DatabaseImpl* database) {
   MutexLock lock(&mutex_);
-  std::erase_if(open_, [&](const auto& entry) { return entry.second.closing == database; });
+  std::erase_if(open_, [&](const auto& entry) { return entry.second.id == database; });
   closed_.NotifyAll();
 }
 

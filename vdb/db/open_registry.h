@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "vdb/storage/lock_file.h"
 #include "vdb/util/mutex.h"
@@ -47,8 +48,9 @@ class OpenRegistry {
   Result<std::shared_ptr<DatabaseLease>> Open(const std::string& path, const OpenOptions& options);
   // Returns whether that was the last one; then, if it closes the database, the caller must call Closed in the end:
   // until then nobody opens it.
-  bool Release(DatabaseImpl* database, bool closes);
-  void Closed(DatabaseImpl* database);
+  bool Release(const DatabaseImpl* database, bool closes);
+  // A database has been closed, by its last lease or by whoever let it go last.
+  void Closed(const DatabaseImpl* database);
 
   void LockForFork() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Lock(); }
   void UnlockInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Unlock(); }
@@ -57,15 +59,21 @@ class OpenRegistry {
 
  private:
   struct Entry {
+    const DatabaseImpl* id = nullptr;
     std::weak_ptr<DatabaseImpl> database;
     OpenOptions options;
     std::size_t leases = 0;
-    const DatabaseImpl* closing = nullptr;  // by the thread that closed the last lease
+    bool closing = false;  // by the thread that closed the last lease
   };
 
+  using Held = std::vector<std::shared_ptr<DatabaseImpl>>;
+
+  // Locked databases are put into `held`, to be let go without the mutex: the last to let go closes them.
+  Result<std::shared_ptr<DatabaseLease>> OpenLocked(const std::string& path, const OpenOptions& options, Held* held)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A database whose folder was deleted, or replaced, under it is closed: RocksDB would take a new one at its path for
   // the same.
-  void CloseAbandoned(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CloseAbandoned(const std::string& path, Held* held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
   CondVar closed_;
