@@ -58,6 +58,7 @@ class Checkpoint : public ::testing::Test {
 TEST_F(Checkpoint, OpensReadOnlyBeforeItWasOpenedForWriting) {
   Put(0, 100);
   ASSERT_EQ(database_.Checkpoint(folder_.Path("copy")), OkStatus());
+  EXPECT_EQ(std::filesystem::status(folder_.Path("copy")).permissions(), std::filesystem::perms::owner_all);
   Database copy = Database::Open(folder_.Path("copy"), {.read_only = true}).value();
   EXPECT_EQ(copy.OpenCollection("c").value().Count().value(), 100U);
 }

@@ -179,6 +179,16 @@ TEST_F(Loads, FileOfAnotherDimensionIsRefusedAtOnce) {
   }
 }
 
+TEST_F(Loads, TheFirstVectorsOfACollectionWithoutADimensionFixIt) {
+  Good(Ctl("create", {"c"}));
+  const std::string path = Write("v.fvecs", Fvecs({{1, 2}, {3, 4}}));
+  Good(Load("c", {"--vectors", path, "--quiet"}));
+  EXPECT_EQ(Good(Ctl("count", {"c"})), "2\n");
+  Good(Ctl("create", {"d"}));
+  Good(Load("d", {"--vectors", path, "--mode", "replace", "--quiet"}));
+  EXPECT_EQ(Good(Ctl("count", {"d"})), "2\n");
+}
+
 TEST_F(Loads, WrongUsageExitsWithTwo) {
   const std::string path = Write("v.fvecs", Fvecs({{1, 2}}));
   EXPECT_EQ(Run(Load("c")).exit, 2);

@@ -132,7 +132,8 @@ std::string_view PhaseName(BulkPhase phase) {
 
 // Every row would be refused: better said once, before reading.
 Status CheckDim(const LoadJob& job, std::uint64_t file_dim, const Collection& collection) {
-  if (file_dim == 0 || file_dim == collection.options().dim) return OkStatus();
+  const std::size_t dim = collection.options().dim;  // 0: that of the first vector
+  if (file_dim == 0 || dim == 0 || file_dim == dim) return OkStatus();
   return InvalidArgumentError(StrCat(job.files.vectors, ": vectors have ", file_dim, " components; collection '",
                                      job.collection, "' stores ", collection.options().dim));
 }

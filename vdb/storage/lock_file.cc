@@ -58,15 +58,17 @@ bool IsHeldByReaders(int fd) {
 // "processes 4711, 4712": those whose descriptors this process may see. The kernel does not say who holds a lock of an
 // open file description.
 std::string ReadersOf(const std::string& path) {
+  using Entries = std::filesystem::directory_iterator;
   std::error_code error;
   const std::filesystem::path wanted = std::filesystem::canonical(path, error);
   std::string readers;
-  for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
-    const std::string pid = process.path().filename();
+  // Processes end while they are listed; what cannot be read then ends the listing.
+  for (Entries process("/proc", error); process != Entries(); process.increment(error)) {
+    const std::string pid = process->path().filename();
     if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(::getpid())) continue;
     std::error_code unreadable;
-    for (const auto& open : std::filesystem::directory_iterator(process.path() / "fd", unreadable)) {
-      if (std::filesystem::read_symlink(open.path(), unreadable) != wanted) continue;
+    for (Entries open(process->path() / "fd", unreadable); open != Entries(); open.increment(unreadable)) {
+      if (std::filesystem::read_symlink(open->path(), unreadable) != wanted) continue;
       readers += StrCat(readers.empty() ? "" : ", ", pid);
       break;
     }
@@ -116,7 +118,7 @@ Result<LockFile> LockFile::Acquire(const std::string& path) {
                                           "process or any number of reading ones"),
                                    StatusReason::kInUse);
   }
-  const FileHandle file(::dup(fd), path);
+  const FileHandle file(::fcntl(fd, F_DUPFD_CLOEXEC, 0), path);
   VDB_RETURN_IF_ERROR(file.Truncate(0));
   VDB_RETURN_IF_ERROR(file.WriteAt(0, StrCat("process ", ::getpid(), " since ", UtcNow(), "\n")));
   return lock;
