@@ -25,7 +25,7 @@ class HnswlibBaseline {
   void Add(const float* row, std::uint64_t label);
   void SetEf(std::size_t ef);
   void Search(const float* query, std::size_t k, std::vector<std::uint64_t>* labels) const;
-  // hnswlib's own file; the constructor below reads it. Both throw std::runtime_error.
+  // hnswlib's own file; the second constructor reads it. Both throw std::runtime_error.
   void Save(const std::string& path) const;
 
   // Which kernels hnswlib was compiled to.

@@ -11,7 +11,9 @@
 //                             pass, of each query in order on one thread; {"per_second"}, of the best pass;
 //                             {"all_passes_per_second"}
 //
-// bench/peers/worker.py speaks the same. A failure is {"error"}, and the worker lives on.
+//     {"do": "settle"}        waits until what opening left to the background is done: {"seconds"}
+//
+// bench/peers/worker.py speaks the same but for settle. A failure is {"error"}, and the worker lives on.
 
 #include <vdb/vdb.h>
 

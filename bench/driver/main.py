@@ -49,7 +49,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.0, help="of one timed pass at most")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the parallel figures; 1: none")
     parser.add_argument("--build-threads", type=int, default=os.cpu_count() or 1, help="of all but hnswlib, which uses one")
-    parser.add_argument("--build-only", action="store_true", help="build the peers' indexes into the cache and end")
+    parser.add_argument("--build-only", action="store_true", help="build the indexes of all but vdb into the cache and end")
     parser.add_argument("--fresh", nargs="+", default=[], choices=ENGINES, metavar="NAME", help="build these anew")
     parser.add_argument("--keep-vdb", action="store_true", help="search vdb's database of the run before, if it is there")
     parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build/release/bench", help=argparse.SUPPRESS)
@@ -179,7 +179,7 @@ class Bench:
             if left:
                 worker.close()
             run.worker = worker
-        if run.engine in NATIVE and run.worker is not None:
+        if not run.engine.package and run.worker is not None:
             run.settle_s = run.worker.ask(do="settle")["seconds"]
         run.version = worker.about.get("version", run.version)
         run.durability = worker.about.get("durability", "")

@@ -114,7 +114,7 @@ def costs_table(engines: list[Result]) -> str:
 
 def recall_table(engines: list[Result], target: float, threads: int) -> str:
     rows = [
-        [f"recall {target:.2f}", "ef", "recall", "us", "p50", "p95", "p99", "x hnswlib", "(medians)"]
+        [f"recall {target:.2f}", "ef or n", "recall", "us", "p50", "p95", "p99", "x hnswlib", "(medians)"]
         + [f"q/s, {threads} threads", "x hnswlib"]
     ]
     points = {engine["label"]: engine["at_recall"][str(target)] for engine in engines if engine["sweep"]}
@@ -197,7 +197,7 @@ def text(result: Result) -> str:
             parts.append(f"vdb in several processes FAILED: {at['error']}")
             continue
         parts.append(
-            f"vdb, ef {at['parameter']}: {at['count']} threads of one process {at['threads_per_second']:,.0f} q/s, "
+            f"vdb, min_recall 1 - 1 / {at['parameter']}: {at['count']} threads of one process {at['threads_per_second']:,.0f} q/s, "
             f"{at['count']} processes {at['processes_per_second']:,.0f} q/s: ratio {at['ratio']:.3f}"
         )
     notes = [f"{engine['label']}: {engine['scope'] or engine['durability']}" for engine in engines]

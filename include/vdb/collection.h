@@ -54,7 +54,7 @@ struct CollectionStats {
   std::uint64_t linked_batches = 0;       // since open
   std::uint64_t purged = 0;               // dead slots removed from the store since open
   std::uint64_t oldest_view_seconds = 0;  // for how long the oldest scan or search has been under way
-  std::uint64_t anonymous_bytes = 0;      // links, columns and ids
+  std::uint64_t anonymous_bytes = 0;      // links, codes, columns and ids
   std::uint64_t mapped_bytes = 0;         // file-backed: vectors
   std::uint64_t paths = 0;                // payload paths with a column
   std::uint64_t unindexed_rows = 0;       // rows with paths beyond kMaxIndexedPaths: filters on those read payloads
@@ -117,9 +117,8 @@ class Collection {
   Result<Record> Get(std::string_view id, bool with_vector = false) const;
 
   Result<SearchResult> Search(const SearchRequest& request) const;
-  // The same as a Search for each request, on all cores and on one state (searches by id: each on
-  // the state in which its record was found); results in order. The first error is
-  // returned.
+  // The same as a Search for each request, on all cores and on one state (searches by id: each on the state in which
+  // its record was found); results in order. The first error is returned.
   Result<std::vector<SearchResult>> SearchBatch(std::span<const SearchRequest> requests) const;
   // Runs the search and tells how.
   Result<Explanation> Explain(const SearchRequest& request) const;

@@ -22,11 +22,11 @@
 //   - ISO dates in payloads are strings. Against a TIMESTAMP a string is read as an ISO 8601 time (no zone: UTC), NULL
 //     if it is none.
 //   - $id is the record's id, a string that is never NULL and no list. A payload's own key of that name is "$id".
-//   - (a) IS TRUE is FALSE where a is NULL: `NOT (a)` leaves out what has no value to compare, `(a) IS NOT TRUE` does
-//   not.
+//   - (a) IS TRUE is FALSE where a is NULL: `NOT (a)` leaves out what has no value to compare, `(a) IS NOT TRUE` keeps
+//     it.
 //   - LIKE is case-sensitive: % stands for any text, _ for one character, each for itself after ESCAPE's one. ILIKE
-//   folds the case of both sides first, by
-//     Unicode's simple case folding (Ä = ä, Σ = σ = ς, ẞ = ß but not ss); it does not normalise.
+//     folds the case of both sides first, by Unicode's simple case folding (Ä = ä, Σ = σ = ς, ẞ = ß but not ss); it
+//     does not normalise.
 //   - Objects and arrays are not NULL ({} and [] neither), but comparing them gives NULL. A path does not look into
 //     arrays by itself: `items[].sku` is the list of the sku values of the objects in items, arrays among them
 //     flattened by one level; missing if no object has one. `tags[]` is `tags`.

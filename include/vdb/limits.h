@@ -1,5 +1,5 @@
-// Every limit of vdb, by name. Beyond a limit the answer is InvalidArgument (or ResourceExhausted for row and
-// collection counts), and nothing is changed.
+// Limits of what a collection holds and a call may ask, by name. Beyond a limit the answer is InvalidArgument (or
+// ResourceExhausted for row and collection counts), and nothing is changed.
 #ifndef VDB_LIMITS_H_
 #define VDB_LIMITS_H_
 
@@ -8,7 +8,7 @@
 
 namespace vdb {
 
-inline constexpr std::size_t kMaxDim = 65'535;  // the schema stores u16
+inline constexpr std::size_t kMaxDim = 65'535;
 inline constexpr std::size_t kMaxIdBytes = 512;
 inline constexpr std::size_t kMaxPayloadBytes = std::size_t{16} << 20;
 inline constexpr std::size_t kMaxPayloadDepth = 64;  // nested objects and arrays, the outermost object counts 1

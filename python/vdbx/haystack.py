@@ -170,7 +170,7 @@ class VdbxDocumentStore:
         self._collection.delete(list(document_ids))
 
     def delete_all_documents(self, recreate_collection: bool = False) -> None:
-        """Removes every document. recreate_collection: the dimension is again that of the next embedding."""
+        """Removes every document. recreate_collection: the dimension is again that of the next embedding, unless one was given."""
         if not recreate_collection:
             self._collection.delete(filter="TRUE")
             return

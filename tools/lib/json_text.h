@@ -17,7 +17,7 @@ namespace vdb::tools {
 // text as a JSON string, with its quotes; bytes that are no UTF-8 become U+FFFD.
 std::string Quote(std::string_view text);
 
-// json without the blanks and line breaks between its tokens, so that it fits on a line. For valid JSON.
+// json on one line, of the blanks between its tokens one left behind each comma and colon. For valid JSON.
 std::string OneLine(std::string_view json);
 
 // The members of a JSON object, found without reading their values: those are checked by whoever uses them. Views stay

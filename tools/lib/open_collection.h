@@ -1,4 +1,4 @@
-// How the tools open a collection, print errors and end.
+// How the tools open a collection and end.
 //
 // Thread safety: pure functions, but for what they print.
 #ifndef VDB_TOOLS_LIB_OPEN_COLLECTION_H_

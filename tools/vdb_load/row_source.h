@@ -66,7 +66,7 @@ class RowSource {
 
   // Whether there was a row. *bad is set for a row that cannot be used; any other error is final.
   Result<bool> ReadRow(Row* row, Status* bad);
-  // Reads the payload beside the vector; *payload_bad as above.
+  // Reads the payload beside the vector; *bad as above.
   Status ReadPayload(const Result<bool>& has_vector, Row* row, Status* bad);
   Status ReadId(Row* row) const;
 

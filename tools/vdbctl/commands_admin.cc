@@ -1,4 +1,4 @@
-// create, collections, info, verify, compact, drop, repair.
+// create, collections, info, verify, compact, drop, repair, checkpoint, document.
 
 #include <cinttypes>
 #include <cstdio>

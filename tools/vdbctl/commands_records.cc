@@ -1,4 +1,4 @@
-// put, get, delete, count, facets, scan.
+// put, get, update, delete, count, facets, scan.
 
 #include <cinttypes>
 #include <cstdio>

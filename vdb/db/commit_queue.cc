@@ -28,8 +28,10 @@ void CommitQueue::Run(CommitRequest* request) {
     while (!request->done && waiting_.front() != request) changed_.Wait(&mutex_);
     if (request->done) return;
     group = TakeGroup();
-    ++groups_;
-    requests_ += group.size();
+    if (!request->exclusive) {
+      ++groups_;
+      requests_ += group.size();
+    }
   }
   // The group stays at the head of the queue meanwhile, so nobody else leads.
   process_(group);

@@ -21,7 +21,7 @@ Status ValidateOptions(const CollectionOptions& options);
 Status ValidateId(std::string_view id);
 // Dimension, finite, and under cosine not zero.
 Status ValidateVector(std::span<const float> vector, const CollectionOptions& options);
-// k and ef.
+// k, ef, min_recall, radius and timeout.
 Status ValidateRequest(const SearchRequest& request);
 
 bool IsValidUtf8(std::string_view text);

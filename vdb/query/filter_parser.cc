@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "vdb/fields/field_path.h"
 #include "vdb/query/filter_lexer.h"
 #include "vdb/util/status_macros.h"
 #include "vdb/util/str_cat.h"
@@ -132,13 +133,7 @@ class Parser {
     return Advance();
   }
 
-  bool IsReserved() const {
-    for (const std::string_view word :
-         {"AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "CONTAINS", "IS", "NULL", "TRUE", "FALSE"}) {
-      if (IsKeyword(token_.text, word)) return true;
-    }
-    return false;
-  }
+  bool IsReserved() const { return IsReservedWord(token_.text); }
 
   Status ParsePath(FieldPath* path) {
     if (token_.kind == TokenKind::kRecordId) {

@@ -30,7 +30,8 @@ struct CostModel {
 };
 
 // What a row of `dim` components costs, by lines of 64 bytes touched. walked, scanned: what a walk and a scan compare
-// of the rows in the graph; of the tail it is float32. Constants measured by bench/ (README there).
+// of the rows in the graph; of the tail it is float32. Constants measured by bench/plan_costs.cc
+// (bench/README.md).
 CostModel DefaultCosts(std::size_t dim, CodeKind walked, CodeKind scanned);
 
 struct PlannerOptions {

@@ -1,6 +1,6 @@
 // Files of the operating system, with errors as Status: whole reads and writes, durable replacement, free space.
 //
-// Messages name the path and the system's reason. ENOSPC and EDQUOT become ResourceExhausted, ENOENT NotFound,
+// Messages name the path and the system's reason. ENOSPC, EDQUOT and EFBIG become ResourceExhausted, ENOENT NotFound,
 // everything else IoError. New files get mode 0600, directories 0700. Thread safety: free functions are safe from any
 // thread; a FileHandle as its functions say.
 #ifndef VDB_UTIL_FILE_H_
