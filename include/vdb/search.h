@@ -68,8 +68,8 @@ struct Hit {
 
 // What was expected before and what happened; costs in nanoseconds.
 struct PlanDetails {
-  std::uint64_t live_rows = 0;    // records visible to this search
-  std::uint64_t matches = 0;      // of those, records that match the filter: an exact count
+  std::uint64_t live_rows = 0;    // records; beside writers as of a commit around the one that this search sees
+  std::uint64_t matches = 0;      // records that match the filter: an exact count; live_rows without a filter
   std::uint64_t rechecked = 0;    // payloads that had to be read to decide the filter
   std::uint64_t tail_rows = 0;    // records not in the graph yet, scored one by one
   double estimated_exact_ns = 0;  // cost of P0 by the planner's model
