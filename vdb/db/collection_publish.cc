@@ -1,5 +1,7 @@
 // CollectionImpl: publishing the derived files, and using them at open.
 
+#include <absl/cleanup/cleanup.h>
+
 #include <algorithm>
 #include <atomic>
 #include <new>
@@ -247,16 +249,18 @@ void CollectionImpl::BeginVerification() {
   std::shared_ptr<Generation> generation = PinView()->generation;
   if (rows == 0 || !generation->verifying.load(std::memory_order_acquire)) return;  // replaced meanwhile
   // Not in the background: until it is done walks are on float32 rows, and no answer is called exact.
-  {
-    MutexLock lock(&counters_mutex_);
-    ++verifications_;
-  }
-  database_.pool().Post([self = shared_from_this(), generation = std::move(generation), rows] {
-    self->VerifyPublished(generation, rows);
+  const auto count = [self = shared_from_this()](int change) {
     MutexLock lock(&self->counters_mutex_);
-    --self->verifications_;
+    self->verifications_ += change;
     self->verified_.NotifyAll();
+  };
+  count(1);
+  absl::Cleanup not_posted = [&] { count(-1); };
+  database_.pool().Post([self = shared_from_this(), count, generation = std::move(generation), rows] {
+    self->VerifyPublished(generation, rows);
+    count(-1);
   });
+  std::move(not_posted).Cancel();
 }
 
 void CollectionImpl::VerifyPublished(std::shared_ptr<Generation> generation, std::uint32_t rows) {
