@@ -17,22 +17,13 @@
 #include <string>
 #include <vector>
 
+#include "bench/check.h"
 #include "tools/lib/vector_reader.h"
 
 namespace vdb::bench {
 namespace {
 
 constexpr std::size_t kRowsPerCall = 1'000;
-
-void Check(const Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.ToString());
-}
-
-template <typename T>
-T Check(Result<T> result) {
-  Check(result.status());
-  return std::move(result).value();
-}
 
 double Seconds(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <stdexcept>
 
+#include "bench/check.h"
 #include "bench/hnswlib_baseline.h"
 #include "vdb/simd/kernels.h"
 #include "vdb/util/str_cat.h"
@@ -16,16 +17,6 @@ namespace vdb::bench {
 namespace {
 
 constexpr std::size_t kRowsPerCall = 1'000;
-
-void Check(const Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.ToString());
-}
-
-template <typename T>
-T Check(Result<T> result) {
-  Check(result.status());
-  return std::move(result).value();
-}
 
 std::string HnswlibFile(const EngineSpec& spec) {
   return spec.folder + "/index.hnsw";

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bench/check.h"
 #include "bench/ingest_measure.h"
 #include "bench/ingest_rows.h"
 
@@ -17,16 +18,6 @@ namespace vdb::bench {
 
 inline constexpr char kCollection[] = "ingest";
 inline constexpr std::uint64_t kIndexingBatchRows = 512;
-
-inline void Check(const Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.ToString());
-}
-
-template <typename T>
-T Check(Result<T> result) {
-  Check(result.status());
-  return std::move(result).value();
-}
 
 CollectionOptions OptionsOf(const IngestSetup& setup);
 

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/check.h"
 #include "bench/prepared_set.h"
 #include "vdb/util/str_cat.h"
 
@@ -37,16 +38,6 @@ struct Options {
   std::size_t queries = 200;
   int rounds = 3;
 };
-
-void Check(const Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.ToString());
-}
-
-template <typename T>
-T Check(Result<T> result) {
-  Check(result.status());
-  return std::move(result).value();
-}
 
 void Load(const Options& options, Database* database) {
   const Matrix base = Check(ReadMatrix(options.data, "base"));
