@@ -287,6 +287,25 @@ TEST_F(OpenTest, ReadOnlyAnswersFromWhatAKilledWriterLeftAndChangesNothing) {
   EXPECT_EQ(database.OpenCollection("c").value().Count().value(), kRows - 1);
 }
 
+// Run by the next one, in a process of its own.
+TEST(Open, DISABLED_AskAndDie) {
+  Database database = Database::Open(std::getenv("VDB_TEST_PATH")).value();
+  ASSERT_TRUE(database.OpenCollection("c").value().Get("a").ok());
+  ::_exit(0);  // without closing
+}
+
+TEST_F(OpenTest, SessionsThatOnlyReadAndAreKilledLeaveNoLogs) {
+  {
+    Database database = Database::Open(Path()).value();
+    Collection c = Make(database);
+    ASSERT_EQ(Put(c, "a", {1, 2}), OkStatus());
+  }
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(InFreshProcess("AskAndDie"), 0);
+  int logs = 0;
+  for (const auto& [path, bytes] : Contents()) logs += path.ends_with(".log") ? 1 : 0;
+  EXPECT_EQ(logs, 1);
+}
+
 TEST(Open, DISABLED_ReadBesideAReader) {
   const char* path = std::getenv("VDB_TEST_PATH");
   ASSERT_NE(path, nullptr);

@@ -49,6 +49,8 @@ rocksdb::DBOptions DatabaseOptions(const StoreOptions& limits, std::shared_ptr<s
   options.max_total_wal_size = limits.wal_bytes;
   options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(limits.memtable_bytes, cache);
   options.max_background_jobs = 2;
+  // 16, for each column family in turn, are 5 ms of making threads.
+  options.max_file_opening_threads = 2;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.paranoid_checks = true;
   options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
@@ -59,6 +61,21 @@ rocksdb::DBOptions DatabaseOptions(const StoreOptions& limits, std::shared_ptr<s
   options.max_log_file_size = std::size_t{1} << 20;
   options.listeners = {std::make_shared<FlushCounter>(std::move(flushes))};
   return options;
+}
+
+// RocksDB begins a log whenever it opens, and 7.8.3 keeps one that nothing was written to until its next flush
+// (facebook/rocksdb#11409): of a program that never closes and seldom writes there would be one for each of its runs.
+void RemoveEmptyLogs(const std::string& path) {
+  const Result<std::vector<std::string>> names = ListDirectory(path);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(".log")) continue;
+    const std::string log = StrCat(path, "/", name);
+    const Result<FileHandle> file = FileHandle::OpenForRead(log);
+    if (!file.ok()) continue;
+    const Result<std::uint64_t> size = file->Size();
+    if (size.ok() && *size == 0) static_cast<void>(RemoveTree(log));
+  }
 }
 
 }  // namespace
@@ -104,7 +121,10 @@ Store::Rep::~Rep() {
 Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const StoreOptions& options) {
   auto rep = std::make_unique<Rep>();
   rep->path = path;
-  if (!options.read_only) VDB_RETURN_IF_ERROR(MakeDirectory(path));
+  if (!options.read_only) {
+    VDB_RETURN_IF_ERROR(MakeDirectory(path));
+    RemoveEmptyLogs(path);
+  }
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (std::uint32_t f = 0; f < kFamilyCount; ++f) {
