@@ -85,6 +85,11 @@ class MappedOpen : public ::testing::TestWithParam<CodeKind> {
   void DamageLinks() { Damage("links-", 64 * 1024 + 128 * 3'000); }
   // Rows that become NaN.
   void DamageVectors() { Damage("vectors", 1'000'000); }
+  bool VectorsAreDamaged() {
+    std::ifstream file(folder_.Path("db/index/1-1/vectors"), std::ios::binary);
+    file.seekg(1'000'000);
+    return file.get() == 0xFF;
+  }
   void Damage(const std::string& name, std::streamoff offset) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.Path("db/index"))) {
       if (!entry.path().filename().string().starts_with(name)) continue;
@@ -192,6 +197,28 @@ TEST_P(MappedOpen, DamagedLinksAreMadeAnewBehindTheAnswers) {
   WaitUntilVerified();
   EXPECT_EQ(collection_->Stats().value().damage, "");
   EXPECT_GE(FoundByWalks(100), 98U);
+  Close();
+}
+
+// A program that opens, asks once and ends does not pay for what it has no more use for.
+TEST_P(MappedOpen, ClosingGivesUpTheVerification) {
+  DamageVectors();
+  std::thread closing;
+  {
+    Gate gate("verify.before_links");
+    Open();
+    gate.WaitUntilReached();
+    closing = std::thread([this] { EXPECT_EQ(database_->Close(), OkStatus()); });
+    while (collection_->Stats().status().reason() != StatusReason::kClosed) std::this_thread::yield();
+  }
+  closing.join();
+  EXPECT_TRUE(VectorsAreDamaged());
+  collection_.reset();
+  Open();
+  WaitUntilVerified();
+  EXPECT_FALSE(VectorsAreDamaged());
+  EXPECT_NE(collection_->Stats().value().damage.find("vectors"), std::string::npos);
+  EXPECT_EQ(collection_->Verify(), OkStatus());
   Close();
 }
 

@@ -9,6 +9,7 @@
 #include "tests/db/gate.h"
 #include "tests/db/sample_rows.h"
 #include "tests/db/temp_folder.h"
+#include "vdb/storage/store.h"
 
 namespace vdb {
 namespace {
@@ -97,6 +98,27 @@ TEST_F(ViewTest, AScanKeepsItsRowsWhileTheyAreDeletedPurgedAndPublished) {
   ExpectEverythingRight();
   ASSERT_EQ(collection_->Publish(), OkStatus());
   Reopen();
+  ExpectEverythingRight();
+}
+
+// Else each opening would read the deletes again, and purge what is gone.
+TEST_F(ViewTest, DeletesThatArePublishedFirstAndPurgedThenLeaveNoEntry) {
+  const Passages purges({"purge.held", "purge.after_write"});
+  {
+    const Scanner scanner = Scan();
+    Delete(0, 600);
+    purges.WaitBeyond(purges.count());
+    ASSERT_EQ(collection_->Publish(), OkStatus());
+    EXPECT_EQ(collection_->Stats().value().purged, 0U);
+  }
+  WaitUntilPurged(purges, 600);
+  ASSERT_EQ(database_->Close(), OkStatus());
+  {
+    const auto store = storage::Store::Open(folder_.Path("db") + "/store", {}).value();
+    EXPECT_TRUE(store->Deletes({.collection = 1, .generation = 1}).value().empty());
+  }
+  Open();
+  collection_.emplace(database_->OpenCollection("c").value());
   ExpectEverythingRight();
 }
 

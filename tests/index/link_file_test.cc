@@ -241,6 +241,23 @@ TEST_P(LinkFileTest, EveryFlipIsDataLossOrDoesNoHarm) {
   EXPECT_GT(found, 400U);
 }
 
+TEST_P(LinkFileTest, LoadingThatIsGivenUpLeavesTheGraphOnTheFile) {
+  Make(3'500, 3'000);
+  const std::uint64_t hash = index_->GraphHash();
+  LoadedLinks mapped;
+  const auto file = PublishedLinks::Open(path_, stamp_, &mapped).value();
+  index_->set_graph(std::move(mapped.graph));
+  int asked = 0;
+  const auto at_the_third_block = [&] { return ++asked == 3; };
+  EXPECT_EQ(file->LoadLevel0(index_->mutable_graph(), index_->vectors().view(), at_the_third_block).code(),
+            StatusCode::kAborted);
+  EXPECT_NE(index_->graph().MappedLevel0(), nullptr);
+  EXPECT_EQ(index_->Walk(std::vector<float>(16, 0.1F), {.k = 10, .ef = 64}).hits.size(), 10U);
+  EXPECT_EQ(file->LoadLevel0(index_->mutable_graph(), index_->vectors().view()), OkStatus());
+  EXPECT_EQ(index_->graph().MappedLevel0(), nullptr);
+  EXPECT_EQ(index_->GraphHash(), hash);
+}
+
 // A walk over level 0 that is nothing but noise.
 TEST_P(LinkFileTest, AWalkOverGarbageEnds) {
   Make(2'000, 2'000);

@@ -65,6 +65,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   // Call in the commit queue.
   void MarkDropped() { dropped_.store(true, std::memory_order_release); }
   bool dropped() const { return dropped_.load(std::memory_order_acquire); }
+  // Its database is being closed, or it is dropped: work that can be done again is not worth waiting for.
+  bool IsEnding() const;
 
   std::shared_ptr<const View> PinView() const;
   Snapshot TakeSnapshot() const;
@@ -152,14 +154,18 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
 
   // From published files; a Status other than Ok says why they are of no use.
   Status LoadPublished(Generation* generation, const storage::PublishedFiles& files, std::uint32_t slots);
+  // Links and columns of published files, side by side.
+  Status ReadPublished(Generation* generation, const storage::PublishedFiles& files, LoadedLinks* links) const;
   // The copy that a repair falls back on. In the queue; a failure leaves it one change behind until the next load.
   void KeepSchemaCopy() const;
   // Without rows, for a generation of so many slots.
   Result<std::unique_ptr<VectorFile>> MakeVectors(const std::string& directory, std::uint32_t slots) const;
   // Rows, then links into memory, against their checksums; what is damaged is made anew.
   void VerifyPublished(std::shared_ptr<Generation> generation, std::uint32_t rows);
-  // Links that are walked in their file are read into memory; DataLoss if they are damaged.
-  Status LoadLinks(Generation* generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(link_mutex_);
+  // Links that are walked in their file are read into memory; DataLoss if they are damaged, Aborted where give_up()
+  // (if not null) said so.
+  Status LoadLinks(Generation* generation, const std::function<bool()>& give_up)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(link_mutex_);
   // Gives up a graph whose links are damaged; the rows are linked anew. Returns the generation that has the new one,
   // null if the damaged one is not in use any more.
   Result<std::shared_ptr<Generation>> ReplaceGraph(const Graph* damaged);
@@ -203,14 +209,16 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::shared_ptr<const View> AdvancePurge(std::uint32_t* epoch);
   // Gives slots back to the purge, or notes that their records are gone, with the generation that now has their slots.
   void ReturnUnpurged(const Generation& of, std::vector<DeadSlots> dead);
-  void NotePurged(const Generation& of, const std::vector<DeadSlots>& dead);
+  void NotePurged(const Generation& of, const std::vector<DeadSlots>& dead, std::uint64_t published_seq);
   bool EpochsAreDue(const Generation& generation) const;
   Status RenewEpochs();
   std::vector<std::shared_ptr<ScanLease>> Scans() const;
   void EndOldScans();
   std::uint64_t OldestViewSeconds() const;
   void RecordDamage(const std::string& damage);
-  void SetPublished(const storage::PublishedFiles& files) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  // deaths: how many of deaths_ the files know.
+  void SetPublished(const storage::PublishedFiles& files, std::uint64_t deaths)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
 
   // Rows, columns, ids and deaths of slots [first, counters.slots) from the store.
   Status Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters) const;
@@ -249,6 +257,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   storage::PublishedFiles published_ ABSL_GUARDED_BY(publish_mutex_);
   std::atomic<std::uint32_t> unverified_rows_{0};  // published ones, while verification is to be begun
   std::atomic<std::uint32_t> published_slots_{0};
+  std::atomic<std::uint64_t> published_seq_{0};     // the commit that published files show; 0: none
   std::atomic<std::uint64_t> deaths_{0};            // since open
   std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
   std::atomic<std::uint32_t> published_curve_{0};   // rows of the recall curve that is published; 0: none

@@ -59,7 +59,7 @@ bool CollectionImpl::LinkOneBatch(Generation* generation, std::uint32_t min_rows
   const LastLock lock(&link_mutex_);
   std::atomic<SteadyTime::TimePoint> wanted_since{SteadyTime::TimePoint()};
   return LinkOneBatchLocked(generation, min_rows, pool, [&] {
-    if (database_.closing() || dropped()) return true;
+    if (IsEnding()) return true;
     if (!link_mutex_.IsWanted()) return false;
     SyncPoints::Reached("index.batch_is_wanted");
     const SteadyTime::TimePoint now = SteadyTime::Now();
@@ -75,7 +75,8 @@ bool CollectionImpl::LinkOneBatchLocked(Generation* generation, std::uint32_t mi
   const std::uint32_t committed = generation->LoadClock().committed;
   const std::uint32_t linked = generation->graph->linked();
   if (committed - linked < std::max(1U, min_rows)) return false;
-  if (!LoadLinks(generation).ok()) return false;  // whoever verifies the files replaces the graph
+  if (!LoadLinks(generation, [this] { return IsEnding(); }).ok())
+    return false;  // whoever verifies the files replaces the graph
   SyncPoints::Reached("index.before_batch");
   const BuildContext context{.vectors = generation->vectors->view(),
                              .metric = fixed_options_.metric,
@@ -265,7 +266,8 @@ Status CollectionImpl::AwaitLinks(Generation* generation) {
   }
   const PriorityLock linking(&link_mutex_);
   if (PinView()->generation.get() != generation) return OkStatus();
-  return LoadLinks(generation);
+  const Status loaded = LoadLinks(generation, [this] { return IsEnding(); });
+  return IsEnding() ? CheckUsable() : loaded;
 }
 
 std::shared_ptr<const View> CollectionImpl::AdvancePurge(std::uint32_t* epoch) {
@@ -312,10 +314,13 @@ void CollectionImpl::Purge() {
     unpurged.erase(unpurged.begin(), end);
   }
   SyncPoints::Reached("purge.before_write");
+  // Published files know what died up to here: with its records its deletes entry goes, too, and is not read again.
+  const std::uint64_t published_seq = published_seq_.load(std::memory_order_acquire);
   std::uint64_t purged = 0;
   storage::StoreBatch batch;
   for (std::size_t i = 0; i < dead.size(); ++i) {
     for (const std::uint32_t slot : dead[i].slots) batch.PurgeSlot(view->generation->key, slot);
+    if (dead[i].commit_seq <= published_seq) batch.RemoveDeletes(view->generation->key, dead[i].commit_seq);
     purged += dead[i].slots.size();
     if (batch.SizeBytes() / 32 < kPurgeSlots && i + 1 < dead.size()) continue;
     // Not synced: what a crash brings back is dead by its deletes entry, and is purged again.
@@ -324,7 +329,7 @@ void CollectionImpl::Purge() {
     }
     batch = storage::StoreBatch();
   }
-  NotePurged(*view->generation, dead);
+  NotePurged(*view->generation, dead, published_seq);
   {
     MutexLock counters(&counters_mutex_);
     counters_.purged += purged;
@@ -342,12 +347,14 @@ void CollectionImpl::ReturnUnpurged(const Generation& of, std::vector<DeadSlots>
   now.unpurged.insert(now.unpurged.begin(), std::make_move_iterator(dead.begin()), std::make_move_iterator(dead.end()));
 }
 
-void CollectionImpl::NotePurged(const Generation& of, const std::vector<DeadSlots>& dead) {
+void CollectionImpl::NotePurged(const Generation& of, const std::vector<DeadSlots>& dead, std::uint64_t published_seq) {
   MutexLock lock(&view_mutex_);
   Generation& now = *view_->generation;
   if (now.key.generation != of.key.generation) return;
   MutexLock purge(&now.purge_mutex);
-  for (const DeadSlots& entry : dead) now.purged_seqs.push_back(entry.commit_seq);
+  for (const DeadSlots& entry : dead) {
+    if (entry.commit_seq > published_seq) now.purged_seqs.push_back(entry.commit_seq);
+  }
 }
 
 bool CollectionImpl::EpochsAreDue(const Generation& generation) const {

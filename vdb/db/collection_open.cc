@@ -102,7 +102,9 @@ Status CollectionImpl::Load() {
       if (usable.ok()) {
         replay_from = files->slots;
         MutexLock lock(&publish_mutex_);
-        SetPublished(*files);
+        SetPublished(*files, deaths_.load(std::memory_order_relaxed));
+      } else if (usable.code() == StatusCode::kResourceExhausted) {
+        return usable;  // making them anew would take more
       } else {
         // Derived files cost time, never data: everything comes from the store.
         RecordDamage(usable.message());

@@ -104,7 +104,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   {
     // The only moment for which linking waits. Links first: they never reach beyond a clock loaded later.
     const PriorityLock lock(&link_mutex_);
-    VDB_RETURN_IF_ERROR(LoadLinks(generation));
+    VDB_RETURN_IF_ERROR(LoadLinks(generation, nullptr));
     links = CopyLinks(*generation->graph);
     stamped = generation->LoadStampedClock();
   }
@@ -152,15 +152,40 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   SyncPoints::Reached("publish.before_catalog");
   VDB_RETURN_IF_ERROR(database_.store().Write(&batch, true));
   SyncPoints::Reached("publish.after_catalog");
-  const storage::PublishedFiles old = std::exchange(published_, std::move(files));
-  published_slots_.store(clock.committed, std::memory_order_relaxed);
+  const storage::PublishedFiles old = published_;
+  SetPublished(files, deaths);
   published_curve_.store(curve_rows, std::memory_order_relaxed);
-  published_deaths_.store(deaths, std::memory_order_relaxed);
   if (!old.links.empty() && !same_links) static_cast<void>(RemoveTree(StrCat(generation->directory, "/", old.links)));
   if (!old.columns.empty() && !same_columns) {
     static_cast<void>(RemoveTree(StrCat(generation->directory, "/", old.columns)));
   }
   return OkStatus();
+}
+
+Status CollectionImpl::ReadPublished(Generation* generation, const storage::PublishedFiles& files,
+                                     LoadedLinks* links) const {
+  const LinkFileStamp stamp = StampOf(fixed_options_, dim(), files);
+  const auto read_links = [&]() -> Status {
+    try {
+      VDB_ASSIGN_OR_RETURN(generation->links,
+                           PublishedLinks::Open(StrCat(generation->directory, "/", files.links), stamp, links));
+    } catch (const std::bad_alloc&) {
+      return ResourceExhaustedError(StrCat("out of memory while reading ", files.links));
+    }
+    return OkStatus();
+  };
+  const auto read_columns = [&]() -> Status {
+    VDB_ASSIGN_OR_RETURN(generation->fields, FieldIndex::Load(StrCat(generation->directory, "/", files.columns),
+                                                              files.slots, files.commit_seq));
+    return OkStatus();
+  };
+  // One is as much work as the other.
+  Status read[2];
+  database_.pool().ParallelFor(2, 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) read[i] = i == 0 ? read_links() : read_columns();
+  });
+  VDB_RETURN_IF_ERROR(read[0]);
+  return read[1];
 }
 
 Status CollectionImpl::LoadPublished(Generation* generation, const storage::PublishedFiles& files,
@@ -169,12 +194,8 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
     return DataLossError(
         StrCat("published files are of commit ", files.commit_seq, ", the store is at ", database_.commit_seq()));
   }
-  const LinkFileStamp stamp = StampOf(fixed_options_, dim(), files);
   LoadedLinks links;
-  VDB_ASSIGN_OR_RETURN(generation->links,
-                       PublishedLinks::Open(StrCat(generation->directory, "/", files.links), stamp, &links));
-  VDB_ASSIGN_OR_RETURN(generation->fields, FieldIndex::Load(StrCat(generation->directory, "/", files.columns),
-                                                            files.slots, files.commit_seq));
+  VDB_RETURN_IF_ERROR(ReadPublished(generation, files, &links));
   const std::string vectors = StrCat(generation->directory, "/vectors");
   if (database_.read_only()) {
     VDB_ASSIGN_OR_RETURN(generation->vectors,
@@ -201,10 +222,11 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
   return OkStatus();
 }
 
-void CollectionImpl::SetPublished(const storage::PublishedFiles& files) {
+void CollectionImpl::SetPublished(const storage::PublishedFiles& files, std::uint64_t deaths) {
   published_ = files;
   published_slots_.store(files.slots, std::memory_order_relaxed);
-  published_deaths_.store(deaths_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  published_seq_.store(files.commit_seq, std::memory_order_release);
+  published_deaths_.store(deaths, std::memory_order_relaxed);
 }
 
 void CollectionImpl::RecordDamage(const std::string& damage) {
@@ -217,9 +239,13 @@ void CollectionImpl::SetVerifyAtOpenBytes(std::uint64_t bytes) {
   verify_at_open_bytes.store(bytes, std::memory_order_relaxed);
 }
 
-Status CollectionImpl::LoadLinks(Generation* generation) {
+Status CollectionImpl::LoadLinks(Generation* generation, const std::function<bool()>& give_up) {
   if (generation->graph->MappedLevel0() == nullptr) return OkStatus();
-  return generation->links->LoadLevel0(generation->graph.get(), generation->vectors->view());
+  return generation->links->LoadLevel0(generation->graph.get(), generation->vectors->view(), give_up);
+}
+
+bool CollectionImpl::IsEnding() const {
+  return database_.closing() || dropped();
 }
 
 Result<std::shared_ptr<Generation>> CollectionImpl::ReplaceGraph(const Graph* damaged) {
@@ -268,8 +294,10 @@ void CollectionImpl::VerifyPublished(std::shared_ptr<Generation> generation, std
   if (!operation.status().ok()) return;
   SyncPoints::Reached("verify.before_links");
   try {
+    const auto is_ending = [this] { return IsEnding(); };
     // Rows first: codes are made of them.
-    const Status vectors = generation->vectors->Verify(rows);
+    const Status vectors = generation->vectors->Verify(rows, is_ending);
+    if (vectors.code() == StatusCode::kAborted) return;
     if (!vectors.ok()) {
       RecordDamage(StrCat(vectors.message(), "; its rows were written anew from the store"));
       // Rows that readers look at meanwhile are damaged ones, and no answer is called exact until all are mended. If
@@ -281,8 +309,9 @@ void CollectionImpl::VerifyPublished(std::shared_ptr<Generation> generation, std
     {
       const PriorityLock linking(&link_mutex_);
       linked_meanwhile = !vectors.ok() && generation->graph->MappedLevel0() == nullptr;
-      links = LoadLinks(generation.get());
+      links = LoadLinks(generation.get(), is_ending);
     }
+    if (links.code() == StatusCode::kAborted) return;
     if (!links.ok() || linked_meanwhile) {
       if (!links.ok()) RecordDamage(StrCat(links.message(), "; the graph is linked anew"));
       Result<std::shared_ptr<Generation>> replaced = ReplaceGraph(generation->graph.get());

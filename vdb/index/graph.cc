@@ -1,18 +1,16 @@
 #include "vdb/index/graph.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <new>
 #include <utility>
 
+#include "vdb/util/page_memory.h"
 #include "vdb/util/round_up.h"
+#include "vdb/util/str_cat.h"
 
 namespace vdb {
 namespace {
 
 constexpr std::size_t kLineBytes = 64;
-constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
 }  // namespace
 
@@ -34,7 +32,7 @@ Graph::~Graph() {
 void Graph::FreeSegments() noexcept {
   for (unsigned s = 0; s < kSegments; ++s) {
     std::byte* memory = level0_[s].exchange(nullptr, std::memory_order_relaxed);
-    if (memory != nullptr) ::munmap(memory, segment_bytes_[s]);
+    if (memory != nullptr) FreePages(memory, segment_bytes_[s]);
   }
 }
 
@@ -72,39 +70,25 @@ bool Graph::LoadEntryPoint(EntryPoint* entry) const {
 }
 
 std::byte* Graph::AllocateSegment(unsigned s) {
-  std::size_t bytes = RoundUp(SegmentNodes(s) * node_bytes_, 4096);
-  const bool huge = bytes >= kHugePageBytes;
-  if (huge) bytes = RoundUp(bytes, kHugePageBytes);
-  // Room to begin on a huge page; what is left over on both sides goes back.
-  const std::size_t spare = huge ? kHugePageBytes : 0;
-  void* memory =
-      ::mmap(nullptr, bytes + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  if (huge) {
-    auto* const begin = static_cast<std::byte*>(memory);
-    const std::size_t before =
-        RoundUp(reinterpret_cast<std::uintptr_t>(begin), kHugePageBytes) - reinterpret_cast<std::uintptr_t>(begin);
-    if (before > 0) ::munmap(begin, before);
-    if (spare > before) ::munmap(begin + before + bytes, spare - before);
-    memory = begin + before;
-    ::madvise(memory, bytes, MADV_HUGEPAGE);  // a wish; without it walks are slower
-  }
-  segment_bytes_[s] = bytes;
-  return static_cast<std::byte*>(memory);
+  segment_bytes_[s] = SegmentNodes(s) * node_bytes_;
+  return static_cast<std::byte*>(AllocatePages(segment_bytes_[s]));
 }
 
 void Graph::ReserveUpper(std::uint32_t first, std::uint32_t end) {
   upper_.Reserve(end);
-  for (std::uint32_t slot = first; slot < end; ++slot) {
-    const std::uint32_t level = LevelOf(slot);
-    if (level == 0) continue;
+  ForEachRaised(first, end, [&](std::uint32_t slot, std::uint32_t level) {
     upper_words_.Reserve((std::uint64_t{upper_blocks_} + level) * upper_stride_);
     upper_[slot].store(upper_blocks_, std::memory_order_relaxed);
     upper_blocks_ += level;
     for (std::uint32_t l = 1; l <= level; ++l) SetLinks(slot, l, {});
-  }
-  upper_bytes_.store(upper_blocks_ * upper_stride_ * sizeof(std::uint32_t) + std::uint64_t{end} * sizeof(std::uint32_t),
-                     std::memory_order_relaxed);
+  });
+  CountUpperBytes(end);
+}
+
+void Graph::CountUpperBytes(std::uint32_t slots) {
+  upper_bytes_.store(
+      upper_blocks_ * upper_stride_ * sizeof(std::uint32_t) + std::uint64_t{slots} * sizeof(std::uint32_t),
+      std::memory_order_relaxed);
 }
 
 void Graph::Reserve(std::uint32_t end) {
@@ -135,12 +119,35 @@ void Graph::Finish(std::uint32_t end, const EntryPoint* entry) {
   }
 }
 
-void Graph::Map(const std::uint32_t* words, std::uint32_t count, std::shared_ptr<const void> owner) {
-  if (count == 0) return;
-  ReserveUpper(0, count);
+Status Graph::Map(const std::uint32_t* words, std::uint32_t count, std::span<const std::uint32_t> upper,
+                  std::shared_ptr<const void> owner) {
+  upper_.Reserve(count);
+  upper_words_.Reserve(upper.size() / m_ * upper_stride_);
+  const std::size_t blocks = upper.size() / m_;
+  std::size_t wanted = 0;
+  std::uint32_t highest = 0;
+  // One pass: on opening, what it costs is waited for.
+  ForEachRaised(0, count, [&](std::uint32_t slot, std::uint32_t level) {
+    upper_[slot].store(static_cast<std::uint32_t>(wanted), std::memory_order_relaxed);
+    for (std::uint32_t l = 1; l <= level; ++l, ++wanted) {
+      if (wanted >= blocks) continue;
+      const std::span<const std::uint32_t> links = upper.subspan(wanted * m_, m_);
+      highest = std::max(highest, *std::ranges::max_element(links));
+      std::ranges::copy(links, &upper_words_[wanted * upper_stride_]);
+    }
+  });
+  if (upper.size() != wanted * m_) {
+    return DataLossError(StrCat("upper levels have ", upper.size(), " links; wanted ", wanted * m_));
+  }
+  if (highest >= std::max(1U, count)) {
+    return DataLossError(StrCat("upper levels link to slot ", highest, " of ", count));
+  }
+  upper_blocks_ = static_cast<std::uint32_t>(wanted);
+  CountUpperBytes(count);
   reserved_ = count;
   mapped_from_ = std::move(owner);
   mapped_.store(words, std::memory_order_release);
+  return OkStatus();
 }
 
 Status Graph::ReplaceMapped(const std::function<Status()>& fill) {

@@ -67,6 +67,13 @@ class Graph {
   bool IsAtLevel(std::uint32_t slot, std::uint32_t level) const {
     return level == 0 || (level <= kMaxLevel && Mix(slot) < thresholds_[level]);
   }
+  // Calls visit(slot, level) for the slots of [first, end) that have upper levels, ascending.
+  template <typename Visit>
+  void ForEachRaised(std::uint32_t first, std::uint32_t end, const Visit& visit) const {
+    for (std::uint32_t slot = first; slot < end; ++slot) {
+      if (Mix(slot) < thresholds_[1]) visit(slot, LevelOf(slot));
+    }
+  }
 
   // Slots below it are in the graph (acquire).
   std::uint32_t linked() const { return linked_.load(std::memory_order_acquire); }
@@ -117,8 +124,10 @@ class Graph {
   void Finish(std::uint32_t end, const EntryPoint* entry);
 
   // Linker, on an empty graph: nodes [0, count) at level 0 are those at words, count * stride(), which live as long as
-  // owner. Upper links are not among them: set them. Throws std::bad_alloc.
-  void Map(const std::uint32_t* words, std::uint32_t count, std::shared_ptr<const void> owner);
+  // owner. upper: m words for each upper level of each slot, ascending; they are copied. Errors: DataLoss, if they are
+  // not as many as the levels, or link to a slot at or above count; the graph is of no use then. Throws std::bad_alloc.
+  Status Map(const std::uint32_t* words, std::uint32_t count, std::span<const std::uint32_t> upper,
+             std::shared_ptr<const void> owner);
   // Linker: own memory instead of what is mapped. fill() sets links and codes of all nodes that were mapped, and
   // verifies them; its error is returned, and they stay mapped. Readers are not disturbed. Throws std::bad_alloc.
   Status ReplaceMapped(const std::function<Status()>& fill);
@@ -162,11 +171,12 @@ class Graph {
     const std::uint64_t block = std::uint64_t{upper_[slot].load(std::memory_order_relaxed)} + level - 1;
     return const_cast<std::uint32_t*>(&upper_words_[block * upper_stride_]);
   }
-  // Own memory for a segment, in huge pages if it is large and the system gives them.
+  // Own memory for a segment.
   std::byte* AllocateSegment(unsigned s);
   void FreeSegments() noexcept;
   // Upper links for slots [first, end).
   void ReserveUpper(std::uint32_t first, std::uint32_t end);
+  void CountUpperBytes(std::uint32_t slots);
 
   const std::uint32_t m_;
   const std::size_t stride_;

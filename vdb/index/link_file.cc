@@ -156,16 +156,33 @@ class LinkFileReader {
     return OkStatus();
   }
 
-  Status MapLevel0(Graph* graph) {
+  // All levels and the entry point. That a link is at its level is for walks to check.
+  Status ReadNodes(Graph* graph) {
+    VDB_ASSIGN_OR_RETURN(const Section section, Find(kUpper));
+    std::vector<std::uint32_t> upper;
+    VDB_RETURN_IF_ERROR(ReadVerified(kUpper, section.size / sizeof(std::uint32_t), &upper));
+    VDB_ASSIGN_OR_RETURN(const std::uint32_t* const level0, MapLevel0(graph->stride()));
+    const Status mapped = graph->Map(level0, header_.linked, upper, file_.mapping_);
+    if (!mapped.ok()) return file_.Damaged(mapped.message());
+    const EntryPoint entry{.slot = header_.entry_slot, .level = header_.entry_level};
+    if (header_.has_entry != 0 && (entry.slot >= header_.linked || entry.level != graph->LevelOf(entry.slot))) {
+      return file_.Damaged(StrCat("its entry point is slot ", entry.slot, " at level ", entry.level));
+    }
+    graph->Finish(header_.linked, header_.has_entry != 0 ? &entry : nullptr);
+    return OkStatus();
+  }
+
+  // Null: no nodes.
+  Result<const std::uint32_t*> MapLevel0(std::size_t stride) {
     VDB_ASSIGN_OR_RETURN(const Section section, Find(kLevel0));
-    const std::uint64_t wanted_bytes = std::uint64_t{header_.linked} * graph->stride() * sizeof(std::uint32_t);
+    const std::uint64_t wanted_bytes = std::uint64_t{header_.linked} * stride * sizeof(std::uint32_t);
     if (section.size != wanted_bytes) return WrongSize(section, wanted_bytes);
     if (section.offset % kAlignment != 0) return file_.Damaged("level 0 is not aligned");
     VDB_ASSIGN_OR_RETURN(const std::span<const std::uint64_t> checksums,
                          ChecksumsOf(section, Level0BlockBytes(header_.m)));
     file_.level0_checksums_.assign(checksums.begin(), checksums.end());
     file_.level0_offset_ = section.offset;
-    if (section.size == 0) return OkStatus();
+    if (section.size == 0) return nullptr;
     const std::size_t bytes = section.size;
     void* address = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file_.file_.fd(), static_cast<off_t>(section.offset));
     if (address == MAP_FAILED) return SystemError("cannot map", file_.file_.path(), errno);
@@ -173,8 +190,7 @@ class LinkFileReader {
     file_.mapping_bytes_ = bytes;
     file_.mapping_ = std::shared_ptr<const void>(
         address, [bytes](const void* mapped) { ::munmap(const_cast<void*>(mapped), bytes); });
-    graph->Map(static_cast<const std::uint32_t*>(address), header_.linked, file_.mapping_);
-    return OkStatus();
+    return static_cast<const std::uint32_t*>(address);
   }
 
   // A graph of int8 codes has a mean as soon as it has a node.
@@ -200,35 +216,6 @@ class LinkFileReader {
       return OkStatus();
     }
     graph->SetRecallCurve(std::make_unique<const RecallCurve>(std::move(points)));
-    return OkStatus();
-  }
-
-  // Upper links and entry point: all that descends from the top is sound.
-  Status ReadUpper(Graph* graph) {
-    std::uint64_t words = 0;
-    for (std::uint32_t slot = 0; slot < header_.linked; ++slot)
-      words += std::uint64_t{graph->LevelOf(slot)} * header_.m;
-    std::vector<std::uint32_t> upper;
-    VDB_RETURN_IF_ERROR(ReadVerified(kUpper, words, &upper));
-    std::span<const std::uint32_t> rest(upper);
-    std::vector<std::uint32_t> links;
-    for (std::uint32_t slot = 0; slot < header_.linked; ++slot) {
-      for (std::uint32_t level = 1; graph->IsAtLevel(slot, level); ++level, rest = rest.subspan(header_.m)) {
-        links.clear();
-        for (const std::uint32_t link : rest.first(header_.m)) {
-          if (link >= header_.linked || !graph->IsAtLevel(link, level)) {
-            return file_.Damaged(StrCat("slot ", slot, " links to ", link, " at level ", level));
-          }
-          if (link != slot) links.push_back(link);
-        }
-        graph->SetLinks(slot, level, links);
-      }
-    }
-    const EntryPoint entry{.slot = header_.entry_slot, .level = header_.entry_level};
-    if (header_.has_entry != 0 && (entry.slot >= header_.linked || entry.level != graph->LevelOf(entry.slot))) {
-      return file_.Damaged(StrCat("its entry point is slot ", entry.slot, " at level ", entry.level));
-    }
-    graph->Finish(header_.linked, header_.has_entry != 0 ? &entry : nullptr);
     return OkStatus();
   }
 
@@ -278,8 +265,7 @@ Result<std::unique_ptr<PublishedLinks>> PublishedLinks::Open(const std::string& 
   VDB_RETURN_IF_ERROR(reader.ReadVerified(kDead, (std::uint64_t{stamp.slots} + 63) / 64, &links->dead));
   links->graph = std::make_unique<Graph>(stamp.m);
   VDB_RETURN_IF_ERROR(reader.ReadMean(links->graph.get()));
-  VDB_RETURN_IF_ERROR(reader.MapLevel0(links->graph.get()));
-  VDB_RETURN_IF_ERROR(reader.ReadUpper(links->graph.get()));
+  VDB_RETURN_IF_ERROR(reader.ReadNodes(links->graph.get()));
   VDB_RETURN_IF_ERROR(reader.ReadCurve(links->graph.get()));
   return file;
 }
@@ -300,11 +286,12 @@ Status PublishedLinks::CheckNodes(std::uint32_t first, std::span<const std::uint
   return OkStatus();
 }
 
-Status PublishedLinks::LoadLevel0(Graph* graph, const VectorView& vectors) const {
+Status PublishedLinks::LoadLevel0(Graph* graph, const VectorView& vectors, const std::function<bool()>& give_up) const {
   const std::size_t stride = graph->stride();
   std::vector<std::uint32_t> block(kNodesPerBlock * stride);
   VDB_RETURN_IF_ERROR(graph->ReplaceMapped([&]() -> Status {
     for (std::uint32_t first = 0; first < linked_;) {
+      if (give_up && give_up()) return AbortedError(StrCat("reading ", file_.path(), " was given up"));
       const std::uint32_t nodes = std::min<std::uint32_t>(kNodesPerBlock, linked_ - first);
       const std::span<std::uint32_t> words = std::span(block).first(nodes * stride);
       const std::uint64_t offset = level0_offset_ + std::uint64_t{first} * stride * sizeof(std::uint32_t);
@@ -339,11 +326,13 @@ LinkSnapshot CopyLinks(const Graph& graph) {
   copy.level0.resize(copy.linked * stride);
   for (std::uint32_t slot = 0; slot < copy.linked; ++slot) {
     std::memcpy(&copy.level0[slot * stride], graph.Links(slot, 0), graph.Degree(0) * sizeof(std::uint32_t));
-    for (std::uint32_t level = 1; graph.IsAtLevel(slot, level); ++level) {
-      const std::uint32_t* links = graph.Links(slot, level);
+  }
+  graph.ForEachRaised(0, copy.linked, [&](std::uint32_t slot, std::uint32_t level) {
+    for (std::uint32_t l = 1; l <= level; ++l) {
+      const std::uint32_t* links = graph.Links(slot, l);
       copy.upper.insert(copy.upper.end(), links, links + graph.m());
     }
-  }
+  });
   return copy;
 }
 

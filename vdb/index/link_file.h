@@ -11,6 +11,7 @@
 #include <vdb/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -67,8 +68,9 @@ class PublishedLinks {
 
   // Compares level 0 with its checksums, and its links with the number of nodes, copying it into the graph that Open
   // gave, beside the codes of the rows where it has codes. With an error the graph goes on walking the mapped file; it
-  // should be replaced. Call as the graph's linker. Throws std::bad_alloc.
-  Status LoadLevel0(Graph* graph, const VectorView& vectors) const;
+  // should be replaced, unless it is Aborted: give_up(), asked now and then if not null, said so. Call as the graph's
+  // linker. Throws std::bad_alloc.
+  Status LoadLevel0(Graph* graph, const VectorView& vectors, const std::function<bool()>& give_up = nullptr) const;
 
  private:
   friend class LinkFileReader;

@@ -223,12 +223,13 @@ std::vector<std::uint64_t> VectorFile::Checksums(std::uint32_t rows) {
   return checksums;
 }
 
-Status VectorFile::Verify(std::uint32_t rows) const {
+Status VectorFile::Verify(std::uint32_t rows, const std::function<bool()>& give_up) const {
   const std::uint64_t end = std::uint64_t{rows} * stride_ * sizeof(float);
   Status status;
   for (std::uint64_t block = 0; block < published_checksums_.size() && status.ok(); ++block) {
     static_cast<void>(::posix_fadvise(file_.fd(), static_cast<off_t>(block * kBlockBytes),
                                       static_cast<off_t>(kBlocksAhead * kBlockBytes), POSIX_FADV_WILLNEED));
+    if (give_up && give_up()) return AbortedError(StrCat("verifying ", file_.path(), " was given up"));
     if (BlockChecksum(block, end) != published_checksums_[block]) status = BlockDiffers(block);
   }
   if (!is_private_) Advise(MADV_NORMAL);

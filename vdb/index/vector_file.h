@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -79,7 +80,8 @@ class VectorFile {
   std::vector<std::uint64_t> Checksums(std::uint32_t rows);
 
   // Compares the first `rows` rows with the checksums given to Open; DataLoss names the first block that differs.
-  Status Verify(std::uint32_t rows) const;
+  // Aborted where give_up(), asked before each block if not null, said so.
+  Status Verify(std::uint32_t rows, const std::function<bool()>& give_up = nullptr) const;
 
   // Bytes of rows written or allocated.
   std::uint64_t file_bytes() const { return allocated_.load(std::memory_order_relaxed); }

@@ -1,8 +1,8 @@
 // An array by slot that grows without moving: readers keep their pointers while one writer appends.
 //
 // Segment s holds 2^(kBaseBits + s) elements, so 33 - kBaseBits segments cover every uint32 index. A segment is
-// allocated zero-filled when the writer first reserves it; large segments come from the kernel untouched, so pages that
-// nobody wrote cost no memory.
+// allocated zero-filled when the writer first reserves it; large segments come from the kernel untouched, so pages
+// (huge ones, page_memory.h) that nobody wrote cost no memory.
 //
 // Thread safety: one writer at a time calls Reserve and writes elements; readers may read elements that were published
 // to them by an acquire/release pair of the caller's (the clock). The segment pointers themselves are atomic.
@@ -21,6 +21,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "vdb/util/page_memory.h"
+
 namespace vdb {
 
 template <typename T, unsigned kBaseBits = 6>
@@ -32,7 +34,10 @@ class SegmentedArray {
   SegmentedArray(const SegmentedArray&) = delete;
   SegmentedArray& operator=(const SegmentedArray&) = delete;
   ~SegmentedArray() {
-    for (auto& segment : segments_) std::free(segment.load(std::memory_order_relaxed));
+    for (unsigned s = 0; s < kSegments; ++s) {
+      T* const segment = segments_[s].load(std::memory_order_relaxed);
+      if (segment != nullptr) Free(segment, SegmentSize(s) * sizeof(T));
+    }
   }
 
   // Makes indices [0, size) usable, new ones zero. Throws std::bad_alloc. Writer only.
@@ -41,9 +46,7 @@ class SegmentedArray {
     const unsigned last = SegmentOf(size - 1);
     for (unsigned s = 0; s <= last; ++s) {
       if (segments_[s].load(std::memory_order_relaxed) != nullptr) continue;
-      void* memory = std::calloc(SegmentSize(s), sizeof(T));
-      if (memory == nullptr) throw std::bad_alloc();
-      segments_[s].store(static_cast<T*>(memory), std::memory_order_release);
+      segments_[s].store(static_cast<T*>(Allocate(SegmentSize(s) * sizeof(T))), std::memory_order_release);
     }
   }
 
@@ -85,6 +88,20 @@ class SegmentedArray {
   }
   static std::uint64_t SegmentSize(unsigned s) { return kBase << s; }
   static std::uint64_t SegmentBegin(unsigned s) { return (kBase << s) - kBase; }
+
+  static void* Allocate(std::size_t bytes) {
+    if (bytes >= kHugePageBytes) return AllocatePages(bytes);
+    void* const memory = std::calloc(1, bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+  }
+  static void Free(void* memory, std::size_t bytes) noexcept {
+    if (bytes >= kHugePageBytes) {
+      FreePages(memory, bytes);
+    } else {
+      std::free(memory);
+    }
+  }
 
   T* Address(std::uint64_t index) const {
     const unsigned s = SegmentOf(index);
