@@ -98,7 +98,7 @@ Status CollectionImpl::Load() {
     auto generation = std::make_shared<Generation>(key, directory);
     std::uint32_t replay_from = 0;
     if (files) {
-      const Status usable = LoadPublished(generation.get(), *files, counters.slots);
+      Status usable = LoadPublished(generation.get(), *files, counters.slots);
       if (usable.ok()) {
         replay_from = files->slots;
         MutexLock lock(&publish_mutex_);
