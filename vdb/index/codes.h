@@ -33,11 +33,12 @@ class Float32Codes {
                RowsAre rows = RowsAre::kInMemory)
       : vectors_(vectors), distance_(distance), query_(query), bytes_(vectors.dim * sizeof(float)), rows_are_(rows) {}
 
-  void Prefetch(std::uint32_t slot) const {
+  void PrefetchEarly(std::uint32_t slot) const {
     const float* const row = vectors_.row(slot);
     if (rows_are_ == RowsAre::kPerhapsOnDisk) FetchPages(reinterpret_cast<const char*>(row));
-    PrefetchLines(row, bytes_);
+    PrefetchRowEarly(row, bytes_);
   }
+  void PrefetchLate(std::uint32_t slot) const { PrefetchRowLate(vectors_.row(slot), bytes_); }
 
   std::size_t row_bytes() const { return bytes_; }
 
@@ -75,7 +76,10 @@ class Int8Codes {
         side_{.code = query.bytes(), .sum = query.sum},
         bytes_(space_.code_bytes()) {}
 
-  void Prefetch(std::uint32_t slot) const { PrefetchLines(&graph_.Code(slot), space_.node_bytes()); }
+  // As a scan asks: in whole.
+  void Prefetch(std::uint32_t slot) const { PrefetchRow(&graph_.Code(slot), space_.node_bytes()); }
+  void PrefetchEarly(std::uint32_t slot) const { PrefetchRowEarly(&graph_.Code(slot), space_.node_bytes()); }
+  void PrefetchLate(std::uint32_t slot) const { PrefetchRowLate(&graph_.Code(slot), space_.node_bytes()); }
 
   std::size_t row_bytes() const { return space_.node_bytes(); }
 

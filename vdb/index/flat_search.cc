@@ -62,7 +62,7 @@ class RowSource {
 
   // The first lines of a row: the hardware prefetcher takes over from there.
   void Prefetch(std::uint32_t slot) const {
-    PrefetchLines(input_.vectors.row(slot), std::min(kFirstBytes, input_.vectors.dim * sizeof(float)));
+    PrefetchRow(input_.vectors.row(slot), std::min(kFirstBytes, input_.vectors.dim * sizeof(float)));
   }
   void One(std::uint32_t slot) { nearest_.Add({input_.distance(input_.query, input_.vectors.row(slot)), slot}); }
   void Four(const std::uint32_t slots[4]) {

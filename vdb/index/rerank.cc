@@ -18,7 +18,7 @@ std::vector<ScoredSlot> Rerank(const RerankSource& source, const float* query, c
   const CodeSpace::QueryError query_error = space.ErrorOf(query_code);
   NearestList nearest(k);
   const auto prefetch = [&](std::size_t i) {
-    PrefetchLines(source.vectors.row(candidates[i].slot), source.vectors.dim * sizeof(float));
+    PrefetchRow(source.vectors.row(candidates[i].slot), source.vectors.dim * sizeof(float));
   };
   for (std::size_t i = 0; i < std::min(kAhead, candidates.size()); ++i) prefetch(i);
   for (std::size_t i = 0; i < candidates.size(); ++i) {

@@ -118,6 +118,8 @@ class Walk {
   // Bytes of rows that are on their way while distances of others are computed: all that a step reads, where it is
   // codes. They wait in the second level of the cache, so more does no harm; measured on 384 and 784 dimensions.
   static constexpr std::size_t kAheadBytes = std::size_t{32} * 1024;
+  // Rows between what is asked for late and what is read.
+  static constexpr std::size_t kLateRows = 4;
 
   void BeginVisits() {
     visited_.Begin(linked_);
@@ -148,10 +150,12 @@ class Walk {
   void Score(std::size_t from, const Add& add) {
     const std::uint32_t* slots = visited_.log() + from;
     const std::size_t count = visited_.size() - from;
-    for (std::size_t i = 0; i < std::min(count, ahead_); ++i) codes_.Prefetch(slots[i]);
+    for (std::size_t i = 0; i < std::min(count, ahead_); ++i) codes_.PrefetchEarly(slots[i]);
+    for (std::size_t i = 0; i < std::min(count, kLateRows); ++i) codes_.PrefetchLate(slots[i]);
     std::size_t i = 0;
     for (; i + 4 <= count; i += 4) {
-      for (std::size_t j = i + ahead_; j < std::min(count, i + ahead_ + 4); ++j) codes_.Prefetch(slots[j]);
+      for (std::size_t j = i + ahead_; j < std::min(count, i + ahead_ + 4); ++j) codes_.PrefetchEarly(slots[j]);
+      for (std::size_t j = i + kLateRows; j < std::min(count, i + kLateRows + 4); ++j) codes_.PrefetchLate(slots[j]);
       float distances[4];
       codes_.Four(slots + i, distances);
       for (std::size_t j = 0; j < 4; ++j) add(slots[i + j], distances[j]);
