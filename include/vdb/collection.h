@@ -46,7 +46,7 @@ struct CollectionStats {
   std::uint64_t linked = 0;     // slots in the graph
   std::uint64_t published = 0;  // slots in the published files
   std::uint64_t generation = 0;
-  bool verifying = false;                 // published files are still being verified
+  bool verifying = false;                 // published files are still being verified; closing gives that up
   std::string damage;                     // why published files were not used, or repaired; empty if all was well
   std::string publish_error;              // of the last publication, if it failed: it needs 256 MiB of free space
   std::uint64_t publish_failures = 0;     // since the last that worked; each doubles what must change before the next

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <vdb/vdb.h>
 
+#include "tests/db/gate.h"
 #include "tests/db/temp_folder.h"
+#include "vdb/storage/store.h"
 
 namespace vdb {
 namespace {
@@ -80,6 +82,37 @@ TEST_F(Bulk, OfOneIdTheLastRecordWins) {
   EXPECT_EQ(c.Count().value(), 2U);
   EXPECT_EQ(c.Get("a").value().payload, R"({"n": 2})");
   EXPECT_EQ(c.Verify(), OkStatus());
+}
+
+// The files of a load know them from the start: none has to be read at an opening once it is purged.
+TEST_F(Bulk, RepeatedIdsArePurgedOnceForAll) {
+  for (const bool reopens : {false, true}) {
+    const Passages purges({"purge.after_write"});
+    std::optional<Collection> c;
+    {
+      BulkLoader loader =
+          BulkLoader::Begin(&*database_, "c", reopens ? BulkMode::kReplace : BulkMode::kCreate, {.dim = 2}).value();
+      for (int copy = 0; copy < 3; ++copy) ASSERT_EQ(AddRows(&loader, 1, 101, "of three"), OkStatus());
+      c.emplace(loader.Finish().value());
+    }
+    if (reopens) {
+      Reopen();
+      c.emplace(database_->OpenCollection("c").value());
+    }
+    const std::uint64_t generation = c->Stats().value().generation;
+    for (std::uint64_t seen = purges.count(); c->Stats().value().purged < 200; seen = purges.count()) {
+      purges.WaitBeyond(seen);
+    }
+    ASSERT_EQ(database_->Close(), OkStatus());
+    {
+      const auto store = storage::Store::Open(folder_.Path("db") + "/store", {}).value();
+      EXPECT_TRUE(
+          store->Deletes({.collection = 1, .generation = static_cast<std::uint32_t>(generation)}).value().empty())
+          << reopens;
+    }
+    database_.emplace(Database::Open(folder_.Path("db")).value());
+    EXPECT_EQ(database_->OpenCollection("c").value().Count().value(), 100U);
+  }
 }
 
 TEST_F(Bulk, ReplaceKeepsTheOldContentsUntilItIsFinished) {

@@ -1,6 +1,8 @@
 // Published links are walked in their file until they are verified, behind the first answer.
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <vdb/vdb.h>
 
 #include <filesystem>
@@ -77,6 +79,14 @@ class MappedOpen : public ::testing::TestWithParam<CodeKind> {
       found += result.hits.at(0).id == std::to_string(i * 7) ? 1 : 0;
     }
     return found;
+  }
+  // verify.before_links has been reached.
+  void CloseWhileVerifying(Gate* gate) {
+    std::thread closing([this] { EXPECT_EQ(database_->Close(), OkStatus()); });
+    while (collection_->Stats().status().reason() != StatusReason::kClosed) std::this_thread::yield();
+    gate->Open();
+    closing.join();
+    collection_.reset();
   }
   void WaitUntilVerified() {
     while (collection_->Stats().value().verifying) std::this_thread::yield();
@@ -190,7 +200,6 @@ TEST_P(MappedOpen, DamagedLinksAreMadeAnewBehindTheAnswers) {
   EXPECT_EQ(stats.linked, kRows);
   EXPECT_GE(FoundByWalks(100), 98U);
   EXPECT_EQ(collection_->Verify(), OkStatus());
-  Put(kRows, kRows + 10);
   ASSERT_EQ(collection_->Publish(), OkStatus());
   Close();
   Open();
@@ -200,20 +209,60 @@ TEST_P(MappedOpen, DamagedLinksAreMadeAnewBehindTheAnswers) {
   Close();
 }
 
-// A program that opens, asks once and ends does not pay for what it has no more use for.
-TEST_P(MappedOpen, ClosingGivesUpTheVerification) {
+// So is what was linked with such codes, though it was published and verification given up in between.
+TEST_P(MappedOpen, LinksThatWerePublishedBesideDamagedRowsAreMadeAnew) {
   DamageVectors();
-  std::thread closing;
   {
     Gate gate("verify.before_links");
     Open();
     gate.WaitUntilReached();
-    closing = std::thread([this] { EXPECT_EQ(database_->Close(), OkStatus()); });
-    while (collection_->Stats().status().reason() != StatusReason::kClosed) std::this_thread::yield();
+    Put(kRows, kRows + 600);
+    ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+    ASSERT_EQ(collection_->Publish(), OkStatus());
+    CloseWhileVerifying(&gate);
   }
-  closing.join();
   EXPECT_TRUE(VectorsAreDamaged());
-  collection_.reset();
+  Open();
+  WaitUntilVerified();
+  ASSERT_EQ(collection_->WaitForIndex(), OkStatus());
+  const CollectionStats stats = collection_->Stats().value();
+  EXPECT_NE(stats.damage.find("vectors"), std::string::npos) << stats.damage;
+  EXPECT_GT(stats.linked_batches, 0U);
+  EXPECT_GE(FoundByWalks(1'300), 1'280U);
+  Close();
+}
+
+// Which says nothing about the files.
+TEST_P(MappedOpen, WithoutDescriptorsOpeningFailsAndKeepsWhatThereIs) {
+  database_.emplace(Database::Open(folder_.Path("db")).value());
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const int lowest_free = ::dup(0);
+  ASSERT_GE(lowest_free, 0);
+  ASSERT_EQ(::close(lowest_free), 0);
+  const rlimit none{.rlim_cur = static_cast<rlim_t>(lowest_free), .rlim_max = limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Status refused = database_->OpenCollection("c").status();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(refused.code(), StatusCode::kResourceExhausted) << refused;
+  collection_.emplace(database_->OpenCollection("c").value());
+  WaitUntilVerified();
+  EXPECT_EQ(collection_->Stats().value().damage, "");
+  EXPECT_EQ(collection_->Stats().value().published, kRows);
+  EXPECT_EQ(collection_->Stats().value().linked_batches, 0U);
+  Close();
+}
+
+// A program that opens, asks once and ends does not pay for what it has no more use for.
+TEST_P(MappedOpen, ClosingGivesUpTheVerification) {
+  DamageVectors();
+  {
+    Gate gate("verify.before_links");
+    Open();
+    gate.WaitUntilReached();
+    CloseWhileVerifying(&gate);
+  }
+  EXPECT_TRUE(VectorsAreDamaged());
   Open();
   WaitUntilVerified();
   EXPECT_FALSE(VectorsAreDamaged());

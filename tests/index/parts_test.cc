@@ -13,6 +13,40 @@
 namespace vdb {
 namespace {
 
+TEST(Graph, MapsOnlyUpperLinksThatFitItsLevels) {
+  constexpr std::uint32_t kM = 4;
+  constexpr std::uint32_t kCount = 1'000;
+  const std::vector<std::uint32_t> level0(kCount * Graph::StrideFor(kM));
+  std::vector<std::uint32_t> upper;
+  std::vector<std::uint32_t> expected;
+  Graph(kM).ForEachRaised(0, kCount, [&](std::uint32_t slot, std::uint32_t level) {
+    for (std::uint32_t l = 1; l <= level; ++l) {
+      for (std::uint32_t i = 0; i < kM; ++i) upper.push_back((slot * 7 + l * 3 + i) % kCount);
+    }
+    expected.push_back(slot);
+  });
+  ASSERT_GT(expected.size(), kCount / kM / 2);
+  const auto map = [&](std::span<const std::uint32_t> links) {
+    return Graph(kM).Map(level0.data(), kCount, links, nullptr).code();
+  };
+  Graph graph(kM);
+  ASSERT_EQ(graph.Map(level0.data(), kCount, upper, nullptr), OkStatus());
+  std::size_t at = 0;
+  for (std::uint32_t slot = 0; slot < kCount; ++slot) {
+    for (std::uint32_t level = 1; level <= graph.LevelOf(slot); ++level) {
+      for (std::uint32_t i = 0; i < kM; ++i) ASSERT_EQ(graph.Links(slot, level)[i], upper[at++]);
+    }
+  }
+  EXPECT_EQ(at, upper.size());
+  EXPECT_EQ(map(std::span(upper).first(upper.size() - kM)), StatusCode::kDataLoss);
+  std::vector<std::uint32_t> wrong = upper;
+  wrong.insert(wrong.end(), kM, 0);
+  EXPECT_EQ(map(wrong), StatusCode::kDataLoss);
+  wrong = upper;
+  wrong[upper.size() / 2] = kCount;
+  EXPECT_EQ(map(wrong), StatusCode::kDataLoss);
+}
+
 TEST(OrderedKey, OrdersAsScoredSlotsAndComesBack) {
   const float distances[] = {-3e38F, -1.5F, -1e-40F, 0.0F, 1e-40F, 0.25F, 1.0F, 3e38F};
   std::vector<ScoredSlot> sorted;

@@ -43,6 +43,22 @@ TEST(SegmentedArray, NewElementsAreZeroAndKeepTheirValuesAndAddressesAsItGrows) 
   }
 }
 
+TEST(SegmentedArray, LargeSegmentsAreWholeZeroAndBeginOnAHugePage) {
+  constexpr std::uint64_t kElements = std::uint64_t{1} << 19;  // the last segments have 1, 2 and 4 MiB
+  SegmentedArray<std::uint64_t> array;
+  array.Reserve(kElements * 2 - 64);
+  std::uint64_t length = 0;
+  const std::uint64_t* const run = array.Run(kElements - 64, ~std::uint64_t{0}, &length);
+  ASSERT_EQ(length, kElements);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(run) % kHugePageBytes, 0U);
+  for (std::uint64_t i = 0; i < kElements * 2 - 64; i += 511) {
+    ASSERT_EQ(array[i], 0U);
+    array[i] = i;
+  }
+  array[kElements * 2 - 65] = 7;
+  for (std::uint64_t i = 0; i < kElements * 2 - 65; i += 511) ASSERT_EQ(array[i], i);
+}
+
 TEST(SegmentedArray, SegmentsDoubleFromTheBase) {
   SegmentedArray<std::uint32_t, 3> array;
   EXPECT_EQ(array.ReservedBytes(), 0U);

@@ -118,7 +118,7 @@ Status CollectionImpl::SwitchTo(GenerationBuilder* builder) {
                                                      writer_generation_->next_slot, " records"));
     return OkStatus();
   }));
-  SetPublished(builder->files(), deaths_.load(std::memory_order_relaxed));
+  SetPublished(builder->files());
   const RecallCurve* curve = builder->generation()->graph->recall_curve();
   published_curve_.store(curve == nullptr ? 0 : curve->rows(), std::memory_order_relaxed);
   return OkStatus();

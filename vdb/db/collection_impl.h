@@ -209,16 +209,18 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::shared_ptr<const View> AdvancePurge(std::uint32_t* epoch);
   // Gives slots back to the purge, or notes that their records are gone, with the generation that now has their slots.
   void ReturnUnpurged(const Generation& of, std::vector<DeadSlots> dead);
-  void NotePurged(const Generation& of, const std::vector<DeadSlots>& dead, std::uint64_t published_seq);
+  void NotePurged(const Generation& of, const std::vector<DeadSlots>& dead);
   bool EpochsAreDue(const Generation& generation) const;
   Status RenewEpochs();
   std::vector<std::shared_ptr<ScanLease>> Scans() const;
   void EndOldScans();
   std::uint64_t OldestViewSeconds() const;
   void RecordDamage(const std::string& damage);
-  // deaths: how many of deaths_ the files know.
-  void SetPublished(const storage::PublishedFiles& files, std::uint64_t deaths)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  void SetPublished(const storage::PublishedFiles& files) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  // The catalog's entry goes, too.
+  void ForgetPublished(storage::GenerationKey key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  // deaths: how many of deaths_ the published files know.
+  void NotePublished(std::uint64_t deaths) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
 
   // Rows, columns, ids and deaths of slots [first, counters.slots) from the store.
   Status Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters) const;
@@ -257,8 +259,9 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   storage::PublishedFiles published_ ABSL_GUARDED_BY(publish_mutex_);
   std::atomic<std::uint32_t> unverified_rows_{0};  // published ones, while verification is to be begun
   std::atomic<std::uint32_t> published_slots_{0};
-  std::atomic<std::uint64_t> published_seq_{0};     // the commit that published files show; 0: none
-  std::atomic<std::uint64_t> deaths_{0};            // since open
+  std::atomic<std::uint64_t> published_seq_{
+      0};                                 // the commit that published files show; 0: that of a bulk load, or none
+  std::atomic<std::uint64_t> deaths_{0};  // since open
   std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
   std::atomic<std::uint32_t> published_curve_{0};   // rows of the recall curve that is published; 0: none
 

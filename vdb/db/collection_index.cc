@@ -314,13 +314,15 @@ void CollectionImpl::Purge() {
     unpurged.erase(unpurged.begin(), end);
   }
   SyncPoints::Reached("purge.before_write");
-  // Published files know what died up to here: with its records its deletes entry goes, too, and is not read again.
+  // Of what published files know the deletes entry goes with the records, and is not read again. A generation that has
+  // just taken the place of another may find the other's commit here: all of its own entries are later ones.
   const std::uint64_t published_seq = published_seq_.load(std::memory_order_acquire);
+  for (DeadSlots& entry : dead) entry.is_published |= entry.commit_seq <= published_seq;
   std::uint64_t purged = 0;
   storage::StoreBatch batch;
   for (std::size_t i = 0; i < dead.size(); ++i) {
     for (const std::uint32_t slot : dead[i].slots) batch.PurgeSlot(view->generation->key, slot);
-    if (dead[i].commit_seq <= published_seq) batch.RemoveDeletes(view->generation->key, dead[i].commit_seq);
+    if (dead[i].is_published) batch.RemoveDeletes(view->generation->key, dead[i].commit_seq);
     purged += dead[i].slots.size();
     if (batch.SizeBytes() / 32 < kPurgeSlots && i + 1 < dead.size()) continue;
     // Not synced: what a crash brings back is dead by its deletes entry, and is purged again.
@@ -329,7 +331,7 @@ void CollectionImpl::Purge() {
     }
     batch = storage::StoreBatch();
   }
-  NotePurged(*view->generation, dead, published_seq);
+  NotePurged(*view->generation, dead);
   {
     MutexLock counters(&counters_mutex_);
     counters_.purged += purged;
@@ -347,13 +349,13 @@ void CollectionImpl::ReturnUnpurged(const Generation& of, std::vector<DeadSlots>
   now.unpurged.insert(now.unpurged.begin(), std::make_move_iterator(dead.begin()), std::make_move_iterator(dead.end()));
 }
 
-void CollectionImpl::NotePurged(const Generation& of, const std::vector<DeadSlots>& dead, std::uint64_t published_seq) {
+void CollectionImpl::NotePurged(const Generation& of, const std::vector<DeadSlots>& dead) {
   MutexLock lock(&view_mutex_);
   Generation& now = *view_->generation;
   if (now.key.generation != of.key.generation) return;
   MutexLock purge(&now.purge_mutex);
   for (const DeadSlots& entry : dead) {
-    if (entry.commit_seq > published_seq) now.purged_seqs.push_back(entry.commit_seq);
+    if (!entry.is_published) now.purged_seqs.push_back(entry.commit_seq);
   }
 }
 

@@ -102,7 +102,7 @@ Status CollectionImpl::Load() {
       if (usable.ok()) {
         replay_from = files->slots;
         MutexLock lock(&publish_mutex_);
-        SetPublished(*files, deaths_.load(std::memory_order_relaxed));
+        SetPublished(*files);
       } else if (usable.code() == StatusCode::kResourceExhausted) {
         return usable;  // making them anew would take more
       } else {
@@ -175,14 +175,16 @@ Status CollectionImpl::Replay(Generation* generation, std::uint32_t first, const
   VDB_ASSIGN_OR_RETURN(const std::vector<storage::DeletesEntry> deletes, database_.store().Deletes(generation->key));
   MutexLock lock(&generation->purge_mutex);
   for (const storage::DeletesEntry& entry : deletes) {
+    bool is_published = true;
     for (const std::uint32_t slot : entry.slots) {
       if (slot >= counters.slots) {
         return DataLossError(
             StrCat("the store's deletes of commit ", entry.commit_seq, " name slot ", slot, " of ", counters.slots));
       }
+      is_published &= slot < first && generation->deaths.IsDead(slot);
       generation->deaths.Kill(slot, 1);
     }
-    generation->unpurged.push_back({entry.commit_seq, 1, entry.slots});
+    generation->unpurged.push_back({entry.commit_seq, 1, entry.slots, is_published});
   }
   return OkStatus();
 }

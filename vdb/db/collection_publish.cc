@@ -61,7 +61,9 @@ Status CollectionImpl::Publish() {
 
 Status CollectionImpl::PublishForClose() {
   const std::shared_ptr<const View> view = PinView();
-  return PublishIsDue(*view->generation, true) ? PublishGeneration(view->generation.get()) : OkStatus();
+  // Where verification was given up a publication would first read everything: a small change waits for another close.
+  const bool idle = !view->generation->verifying.load(std::memory_order_acquire);
+  return PublishIsDue(*view->generation, idle) ? PublishGeneration(view->generation.get()) : OkStatus();
 }
 
 void CollectionImpl::PublishIfDue(bool idle) {
@@ -152,8 +154,8 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   SyncPoints::Reached("publish.before_catalog");
   VDB_RETURN_IF_ERROR(database_.store().Write(&batch, true));
   SyncPoints::Reached("publish.after_catalog");
-  const storage::PublishedFiles old = published_;
-  SetPublished(files, deaths);
+  const storage::PublishedFiles old = std::exchange(published_, std::move(files));
+  NotePublished(deaths);
   published_curve_.store(curve_rows, std::memory_order_relaxed);
   if (!old.links.empty() && !same_links) static_cast<void>(RemoveTree(StrCat(generation->directory, "/", old.links)));
   if (!old.columns.empty() && !same_columns) {
@@ -166,12 +168,8 @@ Status CollectionImpl::ReadPublished(Generation* generation, const storage::Publ
                                      LoadedLinks* links) const {
   const LinkFileStamp stamp = StampOf(fixed_options_, dim(), files);
   const auto read_links = [&]() -> Status {
-    try {
-      VDB_ASSIGN_OR_RETURN(generation->links,
-                           PublishedLinks::Open(StrCat(generation->directory, "/", files.links), stamp, links));
-    } catch (const std::bad_alloc&) {
-      return ResourceExhaustedError(StrCat("out of memory while reading ", files.links));
-    }
+    VDB_ASSIGN_OR_RETURN(generation->links,
+                         PublishedLinks::Open(StrCat(generation->directory, "/", files.links), stamp, links));
     return OkStatus();
   };
   const auto read_columns = [&]() -> Status {
@@ -179,11 +177,21 @@ Status CollectionImpl::ReadPublished(Generation* generation, const storage::Publ
                                                               files.slots, files.commit_seq));
     return OkStatus();
   };
-  // One is as much work as the other.
   Status read[2];
+  bool out_of_memory[2] = {};
+  // One is as much work as the other.
   database_.pool().ParallelFor(2, 1, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) read[i] = i == 0 ? read_links() : read_columns();
+    for (std::size_t i = begin; i < end; ++i) {
+      try {
+        read[i] = i == 0 ? read_links() : read_columns();
+      } catch (const std::bad_alloc&) {
+        out_of_memory[i] = true;
+      }
+    }
   });
+  if (out_of_memory[0] || out_of_memory[1]) throw std::bad_alloc();
+  // Lack of something first: it says nothing about the files.
+  if (read[1].code() == StatusCode::kResourceExhausted) return read[1];
   VDB_RETURN_IF_ERROR(read[0]);
   return read[1];
 }
@@ -222,10 +230,14 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
   return OkStatus();
 }
 
-void CollectionImpl::SetPublished(const storage::PublishedFiles& files, std::uint64_t deaths) {
+void CollectionImpl::SetPublished(const storage::PublishedFiles& files) {
   published_ = files;
-  published_slots_.store(files.slots, std::memory_order_relaxed);
-  published_seq_.store(files.commit_seq, std::memory_order_release);
+  NotePublished(deaths_.load(std::memory_order_relaxed));
+}
+
+void CollectionImpl::NotePublished(std::uint64_t deaths) noexcept {
+  published_slots_.store(published_.slots, std::memory_order_relaxed);
+  published_seq_.store(published_.commit_seq, std::memory_order_release);
   published_deaths_.store(deaths, std::memory_order_relaxed);
 }
 
@@ -266,7 +278,18 @@ Result<std::shared_ptr<Generation>> CollectionImpl::ReplaceGraph(const Graph* da
     }
     return OkStatus();
   }));
+  if (replaced != nullptr) ForgetPublished(replaced->key);
   return replaced;
+}
+
+// Else the next open would take for sound what a close before the next publication leaves.
+void CollectionImpl::ForgetPublished(storage::GenerationKey key) {
+  published_ = storage::PublishedFiles();
+  NotePublished(deaths_.load(std::memory_order_relaxed));
+  if (!database_.CheckWritable().ok()) return;
+  storage::StoreBatch batch;
+  batch.DeletePublished(key);
+  static_cast<void>(database_.store().Write(&batch, false));
 }
 
 void CollectionImpl::BeginVerification() {
@@ -305,14 +328,13 @@ void CollectionImpl::VerifyPublished(std::shared_ptr<Generation> generation, std
       if (!ReplayVectors(generation.get(), 0, rows).ok()) return;
     }
     Status links;
-    bool linked_meanwhile = false;  // with codes of damaged rows
     {
       const PriorityLock linking(&link_mutex_);
-      linked_meanwhile = !vectors.ok() && generation->graph->MappedLevel0() == nullptr;
-      links = LoadLinks(generation.get(), is_ending);
+      if (vectors.ok()) links = LoadLinks(generation.get(), is_ending);
     }
     if (links.code() == StatusCode::kAborted) return;
-    if (!links.ok() || linked_meanwhile) {
+    // What was linked since with codes of damaged rows may have been published, too: all links go.
+    if (!links.ok() || !vectors.ok()) {
       if (!links.ok()) RecordDamage(StrCat(links.message(), "; the graph is linked anew"));
       Result<std::shared_ptr<Generation>> replaced = ReplaceGraph(generation->graph.get());
       if (!replaced.ok() || *replaced == nullptr) return;  // answers go on, and none is called exact

@@ -108,7 +108,8 @@ void CommitGroup::Apply() noexcept {
     if (touched.killed.empty()) continue;
     touched.collection->CountDeaths(touched.killed.size());
     MutexLock lock(&generation->purge_mutex);
-    generation->unpurged.push_back({commit_seq_, clock.epoch, std::move(touched.killed)});
+    generation->unpurged.push_back(
+        {.commit_seq = commit_seq_, .epoch = clock.epoch, .slots = std::move(touched.killed)});
   }
   SyncPoints::Reached("commit.after_clock");
   database_.in_flight_.Withdraw();

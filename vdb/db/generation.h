@@ -36,6 +36,7 @@ struct DeadSlots {
   std::uint64_t commit_seq = 0;
   std::uint32_t epoch = 0;
   std::vector<std::uint32_t> slots;
+  bool is_published = false;  // the published files know that they are dead
 };
 
 class Generation {

@@ -198,7 +198,7 @@ Status GenerationBuilder::Install(const std::optional<storage::GenerationKey>& d
   if (!replaced_.empty()) batch.PutDeletes(key_, commit_seq, replaced_);
   batch.DeleteIntent(key_);
   if (drop_old) batch.PutIntent({storage::IntentKind::kDrop, *drop_old});
-  DeadSlots dead{commit_seq, 1, replaced_};
+  DeadSlots dead{.commit_seq = commit_seq, .epoch = 1, .slots = replaced_, .is_published = true};
   MutexLock lock(&generation_->purge_mutex);
   generation_->unpurged.reserve(generation_->unpurged.size() + 1);
   SyncPoints::Reached("build.before_install");

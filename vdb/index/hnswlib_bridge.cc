@@ -68,7 +68,8 @@ class Appender {
     const std::uint32_t* words = graph.Links(slot, level);
     std::vector<std::uint32_t> links(1);
     for (std::uint32_t i = 0; i < graph.Degree(level); ++i) {
-      if (const std::uint32_t link = Graph::Link(words + i); link != slot) links.push_back(link);
+      const std::uint32_t link = Graph::Link(words + i);
+      if (link != slot && graph.IsAtLevel(link, level)) links.push_back(link);
     }
     links[0] = static_cast<std::uint32_t>(links.size() - 1) | flags;
     links.resize(graph.Degree(level) + 1);

@@ -229,7 +229,10 @@ Status VectorFile::Verify(std::uint32_t rows, const std::function<bool()>& give_
   for (std::uint64_t block = 0; block < published_checksums_.size() && status.ok(); ++block) {
     static_cast<void>(::posix_fadvise(file_.fd(), static_cast<off_t>(block * kBlockBytes),
                                       static_cast<off_t>(kBlocksAhead * kBlockBytes), POSIX_FADV_WILLNEED));
-    if (give_up && give_up()) return AbortedError(StrCat("verifying ", file_.path(), " was given up"));
+    if (give_up && give_up()) {
+      status = AbortedError(StrCat("verifying ", file_.path(), " was given up"));
+      break;
+    }
     if (BlockChecksum(block, end) != published_checksums_[block]) status = BlockDiffers(block);
   }
   if (!is_private_) Advise(MADV_NORMAL);

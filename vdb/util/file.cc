@@ -30,7 +30,17 @@ Result<FileHandle> OpenWith(const std::string& path, int flags) {
 
 Status SystemError(std::string_view action, const std::string& path, int error) {
   std::string message = StrCat(action, " ", path, ": ", std::generic_category().message(error));
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG) return ResourceExhaustedError(std::move(message));
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+      return ResourceExhaustedError(std::move(message));
+    default:
+      break;
+  }
   if (error == ENOENT) return NotFoundError(std::move(message));
   return IoError(std::move(message));
 }

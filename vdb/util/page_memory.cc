@@ -23,8 +23,7 @@ void* AllocatePages(std::size_t bytes) {
   const bool huge = whole >= kHugePageBytes;
   // Room to begin on a huge page; what is left over on both sides goes back.
   const std::size_t spare = huge ? kHugePageBytes : 0;
-  void* const memory =
-      ::mmap(nullptr, whole + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const memory = ::mmap(nullptr, whole + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   if (!huge) return memory;
   auto* const begin = static_cast<std::byte*>(memory);

@@ -1,8 +1,8 @@
 // An array by slot that grows without moving: readers keep their pointers while one writer appends.
 //
 // Segment s holds 2^(kBaseBits + s) elements, so 33 - kBaseBits segments cover every uint32 index. A segment is
-// allocated zero-filled when the writer first reserves it; large segments come from the kernel untouched, so pages
-// (huge ones, page_memory.h) that nobody wrote cost no memory.
+// allocated zero-filled when the writer first reserves it; large segments come from the kernel untouched, so pages that
+// nobody wrote cost no memory; of segments from 2 MiB on these are huge pages (page_memory.h).
 //
 // Thread safety: one writer at a time calls Reserve and writes elements; readers may read elements that were published
 // to them by an acquire/release pair of the caller's (the clock). The segment pointers themselves are atomic.
