@@ -86,12 +86,12 @@ TEST_F(Bulk, OfOneIdTheLastRecordWins) {
 
 // The files of a load know them from the start: none has to be read at an opening once it is purged.
 TEST_F(Bulk, RepeatedIdsArePurgedOnceForAll) {
+  Load(BulkMode::kCreate, 1, 2, "before");
   for (const bool reopens : {false, true}) {
     const Passages purges({"purge.after_write"});
     std::optional<Collection> c;
     {
-      BulkLoader loader =
-          BulkLoader::Begin(&*database_, "c", reopens ? BulkMode::kReplace : BulkMode::kCreate, {.dim = 2}).value();
+      BulkLoader loader = BulkLoader::Begin(&*database_, "c", BulkMode::kReplace, {}).value();
       for (int copy = 0; copy < 3; ++copy) ASSERT_EQ(AddRows(&loader, 1, 101, "of three"), OkStatus());
       c.emplace(loader.Finish().value());
     }

@@ -91,13 +91,13 @@ TEST_F(VectorFileTest, ReopensWithChecksumsAndGrowsOn) {
     ASSERT_EQ(file->Sync(), OkStatus());
   }
   const auto file = Open(kDim, kRows).value();
-  EXPECT_EQ(file->Verify(kRows), OkStatus());
+  EXPECT_EQ(file->Verify(), OkStatus());
   ExpectRows(*file, kRows, kDim);
   ASSERT_EQ(file->WriteRows(kRows, RowsFrom(kRows, 1'000, kDim)), OkStatus());
   ExpectRows(*file, kRows + 1'000, kDim);
-  EXPECT_EQ(file->Verify(kRows), OkStatus());
+  EXPECT_EQ(file->Verify(), OkStatus());
   checksums_ = file->Checksums(kRows + 1'000);
-  EXPECT_EQ(Open(kDim, kRows + 1'000).value()->Verify(kRows + 1'000), OkStatus());
+  EXPECT_EQ(Open(kDim, kRows + 1'000).value()->Verify(), OkStatus());
 }
 
 TEST_F(VectorFileTest, DamageIsNamedAndNotCoveredUpByTheNextPublication) {
@@ -111,19 +111,19 @@ TEST_F(VectorFileTest, DamageIsNamedAndNotCoveredUpByTheNextPublication) {
   Flip((std::uint64_t{1} << 20) + 77);
   {
     const auto file = Open(kDim, kRows).value();
-    const Status status = file->Verify(kRows);
+    const Status status = file->Verify();
     EXPECT_EQ(status.code(), StatusCode::kDataLoss);
     EXPECT_NE(status.message().find(path_), std::string::npos);
     ASSERT_EQ(file->WriteRows(kRows, RowsFrom(kRows, 10, kDim)), OkStatus());
     checksums_ = file->Checksums(kRows + 10);
   }
-  EXPECT_EQ(Open(kDim, kRows + 10).value()->Verify(kRows + 10).code(), StatusCode::kDataLoss);
+  EXPECT_EQ(Open(kDim, kRows + 10).value()->Verify().code(), StatusCode::kDataLoss);
   {
     const auto file = Open(kDim, kRows + 10).value();  // written again, it is whole
     ASSERT_EQ(file->WriteRows(0, RowsFrom(0, kRows + 10, kDim)), OkStatus());
     checksums_ = file->Checksums(kRows + 10);
   }
-  EXPECT_EQ(Open(kDim, kRows + 10).value()->Verify(kRows + 10), OkStatus());
+  EXPECT_EQ(Open(kDim, kRows + 10).value()->Verify(), OkStatus());
 }
 
 TEST_F(VectorFileTest, EveryFlipAndTruncationIsFound) {
@@ -138,10 +138,10 @@ TEST_F(VectorFileTest, EveryFlipAndTruncationIsFound) {
   for (std::uint64_t offset = 0; offset < kBytes; offset += 32'771) {
     Flip(offset);
     Result<std::unique_ptr<VectorFile>> opened = Open(kDim, kRows);
-    EXPECT_EQ((opened.ok() ? (*opened)->Verify(kRows) : opened.status()).code(), StatusCode::kDataLoss) << offset;
+    EXPECT_EQ((opened.ok() ? (*opened)->Verify() : opened.status()).code(), StatusCode::kDataLoss) << offset;
     Flip(offset);
   }
-  EXPECT_EQ(Open(kDim, kRows).value()->Verify(kRows), OkStatus());
+  EXPECT_EQ(Open(kDim, kRows).value()->Verify(), OkStatus());
   ASSERT_EQ(FileHandle::OpenForWrite(path_).value().Truncate(kBytes - 1), OkStatus());
   EXPECT_EQ(Open(kDim, kRows).status().code(), StatusCode::kDataLoss);
   EXPECT_EQ(Open(kDim, kRows + 100'000).status().code(), StatusCode::kDataLoss);

@@ -203,6 +203,9 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status PublishGeneration(Generation* generation);
   void PublishIfDue(bool idle);
   Status WriteFiles(Generation* generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  // What *files names, and its checksums; where it fails, nothing of it is left.
+  Status WriteNamedFiles(Generation* generation, const LinkSnapshot& links, Clock clock,
+                         storage::PublishedFiles* files) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
   void Purge();
   // A purge waits for the readers that pinned a View before it began. Returns null while it waits; otherwise the View
   // to purge, and up to which epoch of its generation (0: nothing to do).
@@ -217,13 +220,11 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::uint64_t OldestViewSeconds() const;
   void RecordDamage(const std::string& damage);
   void SetPublished(const storage::PublishedFiles& files) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
-  // The catalog's entry goes, too.
-  void ForgetPublished(storage::GenerationKey key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
   // deaths: how many of deaths_ the published files know.
   void NotePublished(std::uint64_t deaths) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
 
   // Rows, columns, ids and deaths of slots [first, counters.slots) from the store.
-  Status Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters) const;
+  Status Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters);
 
   DatabaseImpl& database_;
   const std::uint32_t id_;
@@ -261,7 +262,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::atomic<std::uint32_t> published_slots_{0};
   std::atomic<std::uint64_t> published_seq_{
       0};                                 // the commit that published files show; 0: that of a bulk load, or none
-  std::atomic<std::uint64_t> deaths_{0};  // since open
+  std::atomic<std::uint64_t> deaths_{0};  // since open, and before what published files do not know
   std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
   std::atomic<std::uint32_t> published_curve_{0};   // rows of the recall curve that is published; 0: none
 

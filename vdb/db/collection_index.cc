@@ -249,7 +249,8 @@ Status CollectionImpl::WaitForIndex() {
   while (view->generation->key.generation == key.generation && WantsGraph(*view->generation) &&
          view->generation->graph->linked() < committed) {
     VDB_RETURN_IF_ERROR(CheckUsable());
-    if (!LinkOneBatch(view->generation.get(), 1, &database_.pool())) {  // helping is waiting
+    // Helping is waiting. Nothing to help with: the links cannot be read, or somebody else was faster.
+    if (!LinkOneBatch(view->generation.get(), 1, &database_.pool()) && view->generation->graph->linked() < committed) {
       VDB_RETURN_IF_ERROR(AwaitLinks(view->generation.get()));
     }
     view = PinView();

@@ -151,7 +151,7 @@ Result<std::unique_ptr<VectorFile>> CollectionImpl::MakeVectors(const std::strin
   return VectorFile::Create(path, dim());
 }
 
-Status CollectionImpl::Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters) const {
+Status CollectionImpl::Replay(Generation* generation, std::uint32_t first, const storage::Counters& counters) {
   generation->deaths.Reserve(counters.slots);
   PayloadParser parser;
   ParsedPayload parsed;
@@ -181,7 +181,9 @@ Status CollectionImpl::Replay(Generation* generation, std::uint32_t first, const
         return DataLossError(
             StrCat("the store's deletes of commit ", entry.commit_seq, " name slot ", slot, " of ", counters.slots));
       }
-      is_published &= slot < first && generation->deaths.IsDead(slot);
+      const bool is_known = slot < first && generation->deaths.IsDead(slot);
+      is_published &= is_known;
+      if (slot < first && !is_known) CountDeaths(1);  // or short sessions would never publish
       generation->deaths.Kill(slot, 1);
     }
     generation->unpurged.push_back({entry.commit_seq, 1, entry.slots, is_published});

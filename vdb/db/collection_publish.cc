@@ -94,11 +94,45 @@ Status CollectionImpl::PublishGeneration(Generation* generation) {
   return status;
 }
 
+Status CollectionImpl::WriteNamedFiles(Generation* generation, const LinkSnapshot& links, Clock clock,
+                                       storage::PublishedFiles* files) const {
+  const bool same_links = files->links == published_.links;
+  const bool same_columns = files->columns == published_.columns;
+  const std::vector<std::uint64_t> dead = DeadSlotsAt(generation->deaths, clock);
+  const LinkFileStamp stamp = StampOf(fixed_options_, dim(), *files);
+  const std::string links_path = StrCat(generation->directory, "/", files->links);
+  const std::string columns_path = StrCat(generation->directory, "/", files->columns);
+  const auto write = [&]() -> Status {
+    VDB_RETURN_IF_ERROR(WriteLinkFile(links_path, stamp, links, dead));
+    SyncPoints::Reached("publish.after_links");
+    if (!same_columns) VDB_RETURN_IF_ERROR(generation->fields->Save(columns_path, files->slots, files->commit_seq));
+    SyncPoints::Reached("publish.after_columns");
+    VDB_RETURN_IF_ERROR(generation->vectors->Sync());
+    files->vector_checksums = generation->vectors->Checksums(files->slots);
+    // Their checksums would call them sound, and the links that were made beside them.
+    if (generation->mending.load(std::memory_order_acquire)) {
+      return AbortedError("rows of the vector file are damaged; nothing is published until they are written anew");
+    }
+    return OkStatus();
+  };
+  Status written = write();
+  if (!written.ok()) {
+    // Whoever ran out of space must not leave half a publication there.
+    if (!same_links) static_cast<void>(RemoveTree(links_path));
+    if (!same_columns) static_cast<void>(RemoveTree(columns_path));
+  }
+  return written;
+}
+
 Status CollectionImpl::WriteFiles(Generation* generation) {
   VDB_ASSIGN_OR_RETURN(const std::uint64_t free_bytes, FreeBytes(generation->directory));
   const std::uint64_t wanted = kPublishFreeBytes + generation->graph->LinkBytes() + generation->fields->MemoryBytes();
   if (free_bytes < wanted) {
     return ResourceExhaustedError(StrCat("publishing needs ", wanted >> 20, " MiB free; there are ", free_bytes >> 20));
+  }
+  // What has been linked beside damaged rows is not for others.
+  if (generation->verifying.load(std::memory_order_acquire)) {
+    VDB_RETURN_IF_ERROR(generation->vectors->Verify());
   }
   const std::uint64_t deaths = deaths_.load(std::memory_order_relaxed);
   LinkSnapshot links;
@@ -120,26 +154,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   const bool same_links = files.links == published_.links;
   const bool same_columns = files.columns == published_.columns;
   if (same_links && same_columns) return OkStatus();
-  const std::vector<std::uint64_t> dead = DeadSlotsAt(generation->deaths, clock);
-  const LinkFileStamp stamp = StampOf(fixed_options_, dim(), files);
-  const std::string links_path = StrCat(generation->directory, "/", files.links);
-  const std::string columns_path = StrCat(generation->directory, "/", files.columns);
-  const auto write = [&]() -> Status {
-    VDB_RETURN_IF_ERROR(WriteLinkFile(links_path, stamp, links, dead));
-    SyncPoints::Reached("publish.after_links");
-    if (!same_columns) {
-      VDB_RETURN_IF_ERROR(generation->fields->Save(columns_path, clock.committed, stamped.commit_seq));
-    }
-    SyncPoints::Reached("publish.after_columns");
-    return generation->vectors->Sync();
-  };
-  if (Status written = write(); !written.ok()) {
-    // Whoever ran out of space must not leave half a publication there.
-    if (!same_links) static_cast<void>(RemoveTree(links_path));
-    if (!same_columns) static_cast<void>(RemoveTree(columns_path));
-    return written;
-  }
-  files.vector_checksums = generation->vectors->Checksums(clock.committed);
+  VDB_RETURN_IF_ERROR(WriteNamedFiles(generation, links, clock, &files));
   // Deletes entries that are purged and now stand in the files are not needed any more.
   storage::StoreBatch batch;
   batch.PutPublished(generation->key, files);
@@ -212,7 +227,7 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
     VDB_ASSIGN_OR_RETURN(generation->vectors, VectorFile::Open(vectors, dim(), files.slots, files.vector_checksums));
   }
   if (generation->vectors->file_bytes() <= verify_at_open_bytes.load(std::memory_order_relaxed)) {
-    VDB_RETURN_IF_ERROR(generation->vectors->Verify(files.slots));
+    VDB_RETURN_IF_ERROR(generation->vectors->Verify());
     VDB_RETURN_IF_ERROR(generation->links->LoadLevel0(links.graph.get(), generation->vectors->view()));
   } else {
     generation->verifying.store(true, std::memory_order_release);
@@ -278,18 +293,12 @@ Result<std::shared_ptr<Generation>> CollectionImpl::ReplaceGraph(const Graph* da
     }
     return OkStatus();
   }));
-  if (replaced != nullptr) ForgetPublished(replaced->key);
+  if (replaced != nullptr) {
+    // What is there under its name is not what will be.
+    published_.links.clear();
+    published_slots_.store(0, std::memory_order_relaxed);
+  }
   return replaced;
-}
-
-// Else the next open would take for sound what a close before the next publication leaves.
-void CollectionImpl::ForgetPublished(storage::GenerationKey key) {
-  published_ = storage::PublishedFiles();
-  NotePublished(deaths_.load(std::memory_order_relaxed));
-  if (!database_.CheckWritable().ok()) return;
-  storage::StoreBatch batch;
-  batch.DeletePublished(key);
-  static_cast<void>(database_.store().Write(&batch, false));
 }
 
 void CollectionImpl::BeginVerification() {
@@ -319,22 +328,26 @@ void CollectionImpl::VerifyPublished(std::shared_ptr<Generation> generation, std
   try {
     const auto is_ending = [this] { return IsEnding(); };
     // Rows first: codes are made of them.
-    const Status vectors = generation->vectors->Verify(rows, is_ending);
+    const Status vectors = generation->vectors->Verify(is_ending);
     if (vectors.code() == StatusCode::kAborted) return;
     if (!vectors.ok()) {
       RecordDamage(StrCat(vectors.message(), "; its rows were written anew from the store"));
       // Rows that readers look at meanwhile are damaged ones, and no answer is called exact until all are mended. If
       // the store cannot be read either, it stays so.
+      generation->mending.store(true, std::memory_order_release);
       if (!ReplayVectors(generation.get(), 0, rows).ok()) return;
+      generation->vectors->ForgetChecksums();
+      SyncPoints::Reached("verify.mended");
     }
     Status links;
+    bool linked_meanwhile = false;  // with codes of damaged rows
     {
       const PriorityLock linking(&link_mutex_);
-      if (vectors.ok()) links = LoadLinks(generation.get(), is_ending);
+      linked_meanwhile = !vectors.ok() && generation->graph->MappedLevel0() == nullptr;
+      links = LoadLinks(generation.get(), is_ending);
     }
     if (links.code() == StatusCode::kAborted) return;
-    // What was linked since with codes of damaged rows may have been published, too: all links go.
-    if (!links.ok() || !vectors.ok()) {
+    if (!links.ok() || linked_meanwhile) {
       if (!links.ok()) RecordDamage(StrCat(links.message(), "; the graph is linked anew"));
       Result<std::shared_ptr<Generation>> replaced = ReplaceGraph(generation->graph.get());
       if (!replaced.ok() || *replaced == nullptr) return;  // answers go on, and none is called exact
@@ -343,6 +356,7 @@ void CollectionImpl::VerifyPublished(std::shared_ptr<Generation> generation, std
   } catch (const std::bad_alloc&) {
     return;  // the same
   }
+  generation->mending.store(false, std::memory_order_release);
   generation->verifying.store(false, std::memory_order_release);
   ScheduleBackground(true);
 }

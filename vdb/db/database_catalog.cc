@@ -242,7 +242,10 @@ Status DatabaseImpl::DropCollection(std::string_view name) {
       MutexLock lock(&catalog_mutex_);
       collections_.erase(std::string(name));
     }
-    if (entry.loaded == nullptr) return RemoveGeneration(key);
+    if (entry.loaded == nullptr) {
+      static_cast<void>(RemoveGeneration(key));  // else the next open does it: the intent stands
+      return OkStatus();
+    }
     entry.loaded->MarkDropped();
     RetireGeneration(entry.loaded->ReleaseGeneration());
     return OkStatus();

@@ -174,8 +174,7 @@ Status DatabaseImpl::OpenStore(const OpenOptions& options) {
                                             .check_consistency = true};
   Result<std::unique_ptr<storage::Store>> store = storage::Store::Open(StorePath(path_), store_options);
   if (!store.ok() && store.status().code() == StatusCode::kResourceExhausted) {
-    return ResourceExhaustedError(
-        StrCat(store.status().message(), ". Nothing is lost: free some space and open it again"));
+    return ResourceExhaustedError(StrCat(store.status().message(), ". Nothing is lost: make room and open it again"));
   }
   if (!store.ok()) return WithWayOut(store.status(), path_);
   store_ = *std::move(store);

@@ -102,6 +102,8 @@ class Generation {
   std::shared_ptr<const PublishedLinks> links;  // what graph walks, mapped, until LoadLevel0; null if it never did
   // Rows and links of published files are still being compared with their checksums: no answer is called exact.
   std::atomic<bool> verifying{false};
+  // Rows of published slots were found damaged, and are not all written anew, or links made beside them are in use.
+  std::atomic<bool> mending{false};
 
   // Writer: the next slot to assign. At least the clock's committed; more only after a commit that failed in prepare.
   std::uint32_t next_slot = 0;

@@ -91,6 +91,7 @@ Status VectorFile::Adopt(std::uint32_t rows, std::vector<std::uint64_t> checksum
     return DataLossError(StrCat(file_.path(), ": ", checksums.size(), " checksums for ", wanted, " bytes"));
   }
   published_checksums_ = std::move(checksums);
+  published_bytes_ = wanted;
   allocated_.store(size, std::memory_order_relaxed);
   return OkStatus();
 }
@@ -223,8 +224,12 @@ std::vector<std::uint64_t> VectorFile::Checksums(std::uint32_t rows) {
   return checksums;
 }
 
-Status VectorFile::Verify(std::uint32_t rows, const std::function<bool()>& give_up) const {
-  const std::uint64_t end = std::uint64_t{rows} * stride_ * sizeof(float);
+void VectorFile::ForgetChecksums() {
+  MutexLock lock(&checksum_mutex_);
+  whole_blocks_.clear();
+}
+
+Status VectorFile::Verify(const std::function<bool()>& give_up) const {
   Status status;
   for (std::uint64_t block = 0; block < published_checksums_.size() && status.ok(); ++block) {
     static_cast<void>(::posix_fadvise(file_.fd(), static_cast<off_t>(block * kBlockBytes),
@@ -233,7 +238,7 @@ Status VectorFile::Verify(std::uint32_t rows, const std::function<bool()>& give_
       status = AbortedError(StrCat("verifying ", file_.path(), " was given up"));
       break;
     }
-    if (BlockChecksum(block, end) != published_checksums_[block]) status = BlockDiffers(block);
+    if (BlockChecksum(block, published_bytes_) != published_checksums_[block]) status = BlockDiffers(block);
   }
   if (!is_private_) Advise(MADV_NORMAL);
   return status;

@@ -79,9 +79,12 @@ class VectorFile {
   // earlier call are not read again.
   std::vector<std::uint64_t> Checksums(std::uint32_t rows);
 
-  // Compares the first `rows` rows with the checksums given to Open; DataLoss names the first block that differs.
-  // Aborted where give_up(), asked before each block if not null, said so.
-  Status Verify(std::uint32_t rows, const std::function<bool()>& give_up = nullptr) const;
+  // The next call of Checksums reads everything: rows were written anew.
+  void ForgetChecksums();
+
+  // Compares the rows that Open was told of with the checksums given to it; DataLoss names the first block that
+  // differs. Aborted where give_up(), asked before each block if not null, said so.
+  Status Verify(const std::function<bool()>& give_up = nullptr) const;
 
   // Bytes of rows written or allocated.
   std::uint64_t file_bytes() const { return allocated_.load(std::memory_order_relaxed); }
@@ -116,6 +119,7 @@ class VectorFile {
   std::vector<std::unique_ptr<const Mapping>> mappings_ ABSL_GUARDED_BY(grow_mutex_);  // the last one is in use
   std::atomic<std::uint64_t> allocated_{0};
   std::vector<std::uint64_t> published_checksums_;
+  std::uint64_t published_bytes_ = 0;
   Mutex checksum_mutex_;
   // Checksums of blocks that were whole when last asked for.
   std::vector<std::uint64_t> whole_blocks_ ABSL_GUARDED_BY(checksum_mutex_);

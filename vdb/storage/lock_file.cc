@@ -118,7 +118,9 @@ Result<LockFile> LockFile::Acquire(const std::string& path) {
                                           "process or any number of reading ones"),
                                    StatusReason::kInUse);
   }
-  const FileHandle file(::fcntl(fd, F_DUPFD_CLOEXEC, 0), path);
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return SystemError("cannot open", path, errno);
+  const FileHandle file(copy, path);
   VDB_RETURN_IF_ERROR(file.Truncate(0));
   VDB_RETURN_IF_ERROR(file.WriteAt(0, StrCat("process ", ::getpid(), " since ", UtcNow(), "\n")));
   return lock;

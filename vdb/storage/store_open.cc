@@ -8,6 +8,12 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <initializer_list>
+#include <string>
+#include <system_error>
+
 #include "vdb/storage/rocksdb_rep.h"
 #include "vdb/util/file.h"
 #include "vdb/util/status_macros.h"
@@ -78,6 +84,14 @@ void RemoveEmptyLogs(const std::string& path) {
   }
 }
 
+// RocksDB has no code for it, and wraps it in others.
+bool IsLack(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  return std::ranges::any_of(std::initializer_list<int>{EMFILE, ENFILE, ENOMEM}, [&](int error) {
+    return text.find(std::generic_category().message(error)) != std::string::npos;
+  });
+}
+
 }  // namespace
 
 rocksdb::ColumnFamilyOptions FamilyOptions(Family family, const std::shared_ptr<rocksdb::Cache>& cache) {
@@ -140,8 +154,8 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const StoreO
                                      : rocksdb::DB::Open(db_options, path, descriptors, &handles, &db);
   if (!status.ok()) {
     const Status mapped = FromRocks(StrCat("RocksDB cannot open ", path), status);
-    // Whatever it says, a store that was there and does not open is damaged, unless the disk is full.
-    if (status.IsNoSpace()) return ResourceExhaustedError(mapped.message());
+    // Whatever it says, a store that was there and does not open is damaged, unless something is short.
+    if (status.IsNoSpace() || IsLack(status)) return ResourceExhaustedError(mapped.message());
     return DataLossError(mapped.message());
   }
   rep->db.reset(db);
