@@ -260,9 +260,9 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   storage::PublishedFiles published_ ABSL_GUARDED_BY(publish_mutex_);
   std::atomic<std::uint32_t> unverified_rows_{0};  // published ones, while verification is to be begun
   std::atomic<std::uint32_t> published_slots_{0};
-  std::atomic<std::uint64_t> published_seq_{
-      0};                                 // the commit that published files show; 0: that of a bulk load, or none
-  std::atomic<std::uint64_t> deaths_{0};  // since open, and before what published files do not know
+  // The commit that published files show; 0: that of a bulk load, or none.
+  std::atomic<std::uint64_t> published_seq_{0};
+  std::atomic<std::uint64_t> deaths_{0};            // since open, and before what published files do not know
   std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
   std::atomic<std::uint32_t> published_curve_{0};   // rows of the recall curve that is published; 0: none
 

@@ -75,8 +75,8 @@ bool CollectionImpl::LinkOneBatchLocked(Generation* generation, std::uint32_t mi
   const std::uint32_t committed = generation->LoadClock().committed;
   const std::uint32_t linked = generation->graph->linked();
   if (committed - linked < std::max(1U, min_rows)) return false;
-  if (!LoadLinks(generation, [this] { return IsEnding(); }).ok())
-    return false;  // whoever verifies the files replaces the graph
+  // Where they are damaged whoever verifies the files replaces the graph.
+  if (!LoadLinks(generation, [this] { return IsEnding(); }).ok()) return false;
   SyncPoints::Reached("index.before_batch");
   const BuildContext context{.vectors = generation->vectors->view(),
                              .metric = fixed_options_.metric,
