@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "tests/index/index_under_test.h"
+#include "vdb/index/measured_code_space.h"
 
 namespace vdb {
 namespace {
@@ -105,9 +106,9 @@ class Codes : public ::testing::TestWithParam<Case> {
 
   // Of the first rows, with the rotation of this case whatever the rows are.
   static CodeSpace MakeSpace(const VectorView& view, std::uint32_t rows = kRows) {
-    const CodeSpace measured = CodeSpace::Measure(GetParam().metric, view, rows, All);
-    std::vector<float> mean(measured.mean().begin(), measured.mean().end());
-    return {GetParam().metric, std::move(mean), measured.LargestNorm(), GetParam().rotation};
+    const CodeSpace measured = MeasureCodeSpace(GetParam().metric, view, rows, All);
+    const std::vector<float> mean(measured.mean().begin(), measured.mean().end());
+    return {GetParam().metric, mean, measured.LargestNorm(), GetParam().rotation};
   }
 
   IndexUnderTest index_;
@@ -228,13 +229,13 @@ TEST_P(Excess, IsThreeTimesWhatIsMeasured) {
 TEST_P(Codes, TheMeanIsThatOfTheRowsInUse) {
   const VectorView view = index_.vectors().view();
   const auto odd = [](std::uint32_t slot) { return slot % 2 == 1; };
-  const CodeSpace space = CodeSpace::Measure(GetParam().metric, view, 301, odd);
+  const CodeSpace space = MeasureCodeSpace(GetParam().metric, view, 301, odd);
   for (std::size_t i = 0; i < view.dim; ++i) {
     double sum = 0;
     for (std::uint32_t slot = 1; slot < 301; slot += 2) sum += double{view.row(slot)[i]};
     EXPECT_EQ(space.mean()[i], static_cast<float>(sum / 150));
   }
-  const CodeSpace of_none = CodeSpace::Measure(GetParam().metric, view, kRows, [](std::uint32_t) { return false; });
+  const CodeSpace of_none = MeasureCodeSpace(GetParam().metric, view, kRows, [](std::uint32_t) { return false; });
   for (const float x : of_none.mean()) EXPECT_EQ(x, 0.0F);
 }
 
@@ -308,7 +309,7 @@ RotationKind Chosen(const Rows& rows, const std::function<bool(std::uint32_t)>& 
                     Metric metric = Metric::kL2Squared) {
   IndexUnderTest index(metric, rows.front().size());
   index.Add(rows);
-  return CodeSpace::Measure(metric, index.vectors().view(), static_cast<std::uint32_t>(rows.size()), use).rotation();
+  return MeasureCodeSpace(metric, index.vectors().view(), static_cast<std::uint32_t>(rows.size()), use).rotation();
 }
 
 TEST(Rotations, AreChosenWhereAFewComponentsOutweighTheOthers) {

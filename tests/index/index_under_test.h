@@ -72,7 +72,7 @@ class IndexUnderTest {
  public:
   IndexUnderTest(Metric metric, std::size_t dim, std::uint32_t m = 16, std::size_t threads = 1,
                  CodeKind codes = CodeKind::kFloat32)
-      : metric_(metric), codes_(codes), distance_(metric, dim), pool_(threads), graph_(std::make_unique<Graph>(m)) {
+      : metric_(metric), codes_(codes), distance_(metric, dim), pool_(threads), graph_(std::make_shared<Graph>(m)) {
     auto created = VectorFile::Create(folder_.Path("vectors"), dim);
     if (!created.ok()) throw std::runtime_error(created.status().ToString());
     vectors_ = std::move(created).value();
@@ -169,7 +169,7 @@ class IndexUnderTest {
   const TempFolder& folder() const { return folder_; }
   const Graph& graph() const { return *graph_; }
   Graph* mutable_graph() { return graph_.get(); }
-  void set_graph(std::unique_ptr<Graph> graph) { graph_ = std::move(graph); }
+  void set_graph(std::shared_ptr<Graph> graph) { graph_ = std::move(graph); }
   VectorFile& vectors() { return *vectors_; }
   const VectorFile& vectors() const { return *vectors_; }
   const Deaths& deaths() const { return deaths_; }
@@ -193,7 +193,7 @@ class IndexUnderTest {
   const DistanceFunction distance_;
   ThreadPool pool_;
   std::unique_ptr<VectorFile> vectors_;
-  std::unique_ptr<Graph> graph_;
+  std::shared_ptr<Graph> graph_;
   Deaths deaths_;
   Clock clock_{.committed = 0, .epoch = 1};
 };

@@ -208,6 +208,38 @@ TEST_P(LinkFileWithMean, TheRotationComesBackAndAnUnknownOneIsRefused) {
   EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kFailedPrecondition);
 }
 
+TEST_P(LinkFileWithMean, TheComponentsComeBackAndOthersThanThereCanBeAreDataLoss) {
+  index_ = std::make_unique<IndexUnderTest>(Metric::kL2Squared, kSpec.dim, 8, 1, GetParam());
+  index_->Add(ClusteredRows(500, kSpec));
+  const std::vector<std::uint32_t> held = {1, 2, 3, 7, 9, 15};
+  index_->mutable_graph()->UseCodes(std::make_shared<const CodeSpace>(
+      Metric::kL2Squared, std::vector<float>(kSpec.dim, 0.25F), 1.0F, CodeComponents(kSpec.dim, held)));
+  index_->LinkAll(60);
+  const std::uint64_t hash = index_->GraphHash();
+  dead_.assign(500 / 64 + 1, 0);
+  path_ = index_->folder().Path("links");
+  stamp_ = index_->Stamp(4711);
+  const LinkSnapshot links = CopyLinks(index_->graph());
+  ASSERT_EQ(WriteLinkFile(path_, stamp_, links, dead_), OkStatus());
+  LoadedLinks loaded = LoadLinkFile(path_, stamp_).value();
+  EXPECT_TRUE(std::ranges::equal(loaded.graph->code_space()->components().held(), held));
+  index_->set_graph(std::move(loaded.graph));
+  EXPECT_EQ(index_->GraphHash(), hash);
+  const auto expect_damage = [&](const LinkSnapshot& bad) {
+    ASSERT_EQ(WriteLinkFile(path_, stamp_, bad, dead_), OkStatus());
+    EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kDataLoss);
+  };
+  for (const std::vector<std::uint32_t>& others :
+       {std::vector<std::uint32_t>{1, 2, 2}, {2, 1}, {3, 16}, {0xFFFF'FFFF}}) {
+    LinkSnapshot bad = links;
+    bad.components = others;
+    expect_damage(bad);
+  }
+  LinkSnapshot rotated = links;
+  rotated.rotation = RotationKind::kHadamard;
+  expect_damage(rotated);
+}
+
 TEST_P(LinkFileTest, EveryFlipIsDataLossOrDoesNoHarm) {
   Make(2'500, 2'000);
   const std::string good = ReadFile();

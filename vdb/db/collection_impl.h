@@ -193,6 +193,10 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   Status AwaitLinks(Generation* generation);
   bool LinkOneBatchLocked(Generation* generation, std::uint32_t min_rows, ThreadPool* pool,
                           const std::function<bool()>& give_up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(link_mutex_);
+  // Codes that the graph should rather have, by its rows; null for none. idle: there is time to measure rows.
+  std::shared_ptr<const CodeSpace> BetterCodes(const Generation& generation, bool idle) const;
+  // Gives the graph such codes, beside searches.
+  void RenewCodesIfDue(bool idle, ThreadPool* pool);
   // Whether the graph has no recall curve, or has outgrown the one it has.
   bool CalibrationIsDue(const Generation& generation) const;
   // Measures the curve if it is due; not if another thread does.

@@ -175,6 +175,7 @@ bool CollectionImpl::RunBackground(bool idle, ThreadPool* pool) {
     PublishIfDue(idle);
     Purge();
     if (EpochsAreDue(*PinView()->generation)) static_cast<void>(RenewEpochs());  // else the next tick tries again
+    RenewCodesIfDue(idle, pool);
     if (idle) CalibrateIfDue();
   } catch (const std::bad_alloc&) {
     // What was not linked stays in the tail, where it is scanned; the next tick tries again.
@@ -231,7 +232,8 @@ void CollectionImpl::Tick() {
     const bool idle = quiet_ticks_ >= kQuietTicksToLink &&
                       ((WantsGraph(generation) && tail > 0) ||
                        (CalibrationIsDue(generation) && !calibrating_.load(std::memory_order_acquire)));
-    if (idle || EpochsAreDue(generation) || PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) {
+    if (idle || EpochsAreDue(generation) || generation.graph->CodesAreOutgrown() ||
+        PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) {
       ScheduleBackground(idle);
     }
   }
@@ -255,6 +257,8 @@ Status CollectionImpl::WaitForIndex() {
     }
     view = PinView();
   }
+  view.reset();
+  RenewCodesIfDue(true, &database_.pool());
   MutexLock calibrating(&calibration_mutex_);
   Calibrate([] { return false; });
   return CheckUsable();

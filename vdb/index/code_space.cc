@@ -12,12 +12,6 @@
 namespace vdb {
 namespace {
 
-// Enough for a mean: its error is a hundredth of the rows' spread.
-constexpr std::uint32_t kMeanRows = 10'000;
-
-// What is farther from the mean gets a code of zeros, so that distances of codes are always numbers. Those of the
-// float32 rows are infinite before that, except for inner products with something small.
-constexpr float kMaxNormSquared = 1e37F;
 // Of a component: beyond it the norm is.
 constexpr float kMaxRotated = 3.2e18F;
 
@@ -32,29 +26,9 @@ constexpr float kDistanceRounding = 1e-6F;
 // By how much the squared length of a normalised vector differs from 1.
 constexpr float kNormRounding = 1e-6F;
 
-// Rows whose codes are compared with and without a rotation.
-constexpr std::uint32_t kComparedRows = 1'000;
-// A rotation is worth its time where codes without it have errors so many times larger. It makes the errors of all data
-// those of normally distributed components; MNIST's are 0.9 times as large without it, those of WordNet's text
-// embeddings 1.0 times.
-constexpr double kRotateFrom = 2;
 // Mean square of a code's bytes below which it is coarse. Normally distributed components have 1,800, and an error of
 // 1/12 of a step in each of them is twice as large, relative to the row, at a quarter of that.
 constexpr double kCoarseSquare = 450;
-
-// About `count` evenly spaced slots below rows; of each stretch the first that may be taken.
-std::vector<std::uint32_t> SampleSlots(std::uint32_t rows, std::uint32_t count,
-                                       const std::function<bool(std::uint32_t)>& use) {
-  std::vector<std::uint32_t> slots;
-  const std::uint64_t step = std::max(1U, rows / count);
-  for (std::uint64_t begin = 0; begin < rows; begin += step) {
-    const std::uint64_t end = std::min<std::uint64_t>(rows, begin + step);
-    std::uint64_t slot = begin;
-    while (slot < end && !use(static_cast<std::uint32_t>(slot))) ++slot;
-    if (slot < end) slots.push_back(static_cast<std::uint32_t>(slot));
-  }
-  return slots;
-}
 
 double SquareOf(const float* x, std::size_t size) {
   double squares = 0;
@@ -64,14 +38,23 @@ double SquareOf(const float* x, std::size_t size) {
 
 }  // namespace
 
-CodeSpace::CodeSpace(Metric metric, std::vector<float> mean, float largest_norm, RotationKind rotation)
+CodeSpace::CodeSpace(Metric metric, const std::vector<float>& mean, float largest_norm, RotationKind rotation)
+    : CodeSpace(metric, mean, largest_norm, CodeComponents(mean.size()), rotation) {}
+
+CodeSpace::CodeSpace(Metric metric, std::vector<float> mean, float largest_norm, const CodeComponents& components,
+                     RotationKind rotation)
     : metric_(metric),
       mean_(std::move(mean)),
       largest_norm_(largest_norm),
-      code_bytes_(RoundUp(mean_.size(), simd::kCodeUnit)),
+      components_(components),
+      code_bytes_(RoundUp(components_.size(), simd::kCodeUnit)),
       kernels_(simd::ActiveCodeKernels()),
-      centre_(mean_),
-      rotated_mean_(mean_) {
+      centre_(mean_) {
+  if (!components_.AreAll()) {
+    centre_.resize(components_.size());
+    components_.Gather(mean_.data(), centre_.data());
+  }
+  rotated_mean_ = centre_;
   if (rotation != RotationKind::kNone) {
     rotation_.emplace(code_bytes_);
     centre_.assign(code_bytes_, 0.0F);
@@ -89,61 +72,6 @@ CodeSpace::CodeSpace(Metric metric, std::vector<float> mean, float largest_norm,
   }
 }
 
-bool CodeSpace::IsMuchBetterThan(const CodeSpace& plain, const VectorView& vectors, std::uint32_t rows,
-                                 const std::function<bool(std::uint32_t)>& use) const {
-  std::vector<NodeCode> memory(plain.node_bytes() / sizeof(NodeCode) + 1);
-  NodeCode* const code = memory.data();
-  double plain_errors = 0;
-  double rotated_errors = 0;
-  for (const std::uint32_t slot : SampleSlots(rows, kComparedRows, use)) {
-    const float* row = vectors.row(slot);
-    double square = 0;
-    for (std::size_t i = 0; i < mean_.size(); ++i) {
-      const double difference = double{row[i]} - double{mean_[i]};
-      square += difference * difference;
-    }
-    if (!(square > 0 && square <= kMaxNormSquared)) continue;
-    plain.Encode(row, code);
-    plain_errors += double{code->residual} * code->residual / square;
-    Encode(row, code);
-    rotated_errors += double{code->residual} * code->residual / square;
-  }
-  return plain_errors > kRotateFrom * kRotateFrom * rotated_errors;
-}
-
-CodeSpace CodeSpace::Measure(Metric metric, const VectorView& vectors, std::uint32_t rows,
-                             const std::function<bool(std::uint32_t)>& use) {
-  std::vector<double> sums(vectors.dim);
-  double largest_square = 0;
-  const std::vector<std::uint32_t> slots = SampleSlots(rows, kMeanRows, use);
-  for (const std::uint32_t slot : slots) {
-    const float* row = vectors.row(slot);
-    double square = 0;
-    for (std::size_t i = 0; i < vectors.dim; ++i) {
-      sums[i] += double{row[i]};
-      square += double{row[i]} * row[i];
-    }
-    largest_square = std::max(largest_square, square);
-  }
-  std::vector<float> mean(vectors.dim);
-  double norm = 0;
-  for (std::size_t i = 0; i < vectors.dim && !slots.empty(); ++i) {
-    mean[i] = static_cast<float>(sums[i] / static_cast<double>(slots.size()));
-    norm += double{mean[i]} * mean[i];
-  }
-  if (!(norm <= kMaxNormSquared)) mean.assign(vectors.dim, 0.0F);
-  const auto largest_norm = static_cast<float>(std::sqrt(std::min(largest_square, double{kMaxNormSquared})));
-  CodeSpace plain(metric, mean, largest_norm);
-  // An error e of a row changes its distance from a query q by 2 (x - q).e, little between neighbours, but its inner
-  // product by q.e: rotated, the query's large components meet an error in each row, where without a rotation rows that
-  // agree in these components agree in their errors too. Measured on such rows, links lost 0.1 to 0.2 of recall; on
-  // others nothing was gained.
-  if (metric == Metric::kInnerProduct) return plain;
-  CodeSpace rotated(metric, std::move(mean), largest_norm, RotationKind::kHadamard);
-  if (rotated.IsMuchBetterThan(plain, vectors, rows, use)) return rotated;
-  return plain;
-}
-
 void CodeSpace::Encode(const float* row, NodeCode* out) const {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const float* const components = ToCodeSpace(row);
@@ -158,6 +86,7 @@ void CodeSpace::Encode(const float* row, NodeCode* out) const {
     const double error = double{components[i]} - double{centre_[i]} - double{out->scale} * out->bytes()[i];
     squares += error * error;
   }
+  if (!components_.AreAll()) squares += components_.SquareOfOthers(row, mean_.data());
   double residual = std::sqrt(squares);
   if (rotation_) residual += kRotationRounding * std::sqrt(SquareOf(components, centre_.size()));
   out->residual = std::nextafter(static_cast<float>(residual), kInfinity);
@@ -169,14 +98,21 @@ void CodeSpace::EncodeQuery(const float* row, NodeCode* out) const {
     SetZero(out);
   } else {
     EncodeComponents(components, out);
+    if (components_.AreAll()) return;
+    const double others = components_.SquareOfOthers(row, mean_.data());
+    out->term = std::min(out->term + static_cast<float>(std::min(others, double{kMaxNormSquared})), kMaxNormSquared);
   }
 }
 
 const float* CodeSpace::ToCodeSpace(const float* row) const {
-  if (!rotation_) return row;
+  if (!rotation_ && components_.AreAll()) return row;
   thread_local std::vector<float> scratch;
   if (scratch.size() < code_bytes_) scratch.resize(code_bytes_);
   float* const x = scratch.data();
+  if (!components_.AreAll()) {
+    components_.Gather(row, x);
+    return x;
+  }
   // Magnitudes order as their bits do, and what is no number comes last.
   std::int32_t largest = 0;
   for (std::size_t i = 0; i < mean_.size(); ++i) {
@@ -222,6 +158,13 @@ std::int32_t CodeSpace::SquareOfBytes(const NodeCode& code) const {
 
 float CodeSpace::NormSquared(const NodeCode& code) const {
   return code.scale * code.scale * static_cast<float>(SquareOfBytes(code));
+}
+
+double CodeSpace::ShareLeftOut(const NodeCode& row) const {
+  if (components_.AreAll() || metric_ == Metric::kInnerProduct) return 0;
+  const double left_out = double{row.residual} * row.residual;
+  if (left_out == 0) return 0;
+  return std::isfinite(left_out) ? left_out / (left_out + double{row.term}) : 1;
 }
 
 bool CodeSpace::IsCoarse(const NodeCode& code) const {

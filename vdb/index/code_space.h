@@ -1,10 +1,11 @@
 // int8 codes of rows: what a walk compares instead of the float32 rows, at a quarter of their bytes.
 //
 // A row loses the mean that all rows of a graph share, and is scaled by its own largest component to 127:
-// c = round((x - mean) / s). Where a few components would be so much larger that the others got hardly a bit, x - mean
-// is rotated first. Distances between codes are those between the points mean + s c (turned back), exact but for
-// float32 rounding: 0 between equal codes. They order as the metric's distances do (DistanceOf says which number they
-// are). Thread safety: immutable. Source: per-vector scales as in LVQ (Aguerrebere et al. 2023, arXiv 2304.04759).
+// c = round((x - mean) / s). Components in which rows hardly differ are left out (code_components.h). Where a few
+// components would be so much larger that the others got hardly a bit, x - mean is rotated first. Distances between
+// codes are those between the points mean + s c (turned back), exact but for float32 rounding: 0 between equal codes.
+// They order as the metric's distances do (DistanceOf says which number they are). Thread safety: immutable. Source:
+// per-vector scales as in LVQ (Aguerrebere et al. 2023, arXiv 2304.04759).
 #ifndef VDB_INDEX_CODE_SPACE_H_
 #define VDB_INDEX_CODE_SPACE_H_
 
@@ -13,14 +14,13 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "vdb/index/code_components.h"
 #include "vdb/index/rotation.h"
-#include "vdb/index/vector_file.h"
 #include "vdb/simd/code_kernels.h"
 
 namespace vdb {
@@ -29,7 +29,7 @@ namespace vdb {
 struct NodeCode {
   float scale = 0;       // s
   float term = 0;        // what the row adds to each of its distances
-  float residual = 0;    // |x - mean - s c|, no less than that
+  float residual = 0;    // |x - mean - s c|, no less than that; components that are left out count in whole
   std::int32_t sum = 0;  // of the bytes
 
   const std::int8_t* bytes() const { return reinterpret_cast<const std::int8_t*>(this + 1); }
@@ -37,17 +37,21 @@ struct NodeCode {
 
 class CodeSpace {
  public:
-  // largest_norm: of the rows, about; see LargestNorm.
-  CodeSpace(Metric metric, std::vector<float> mean, float largest_norm, RotationKind rotation = RotationKind::kNone);
+  // What is farther from the mean gets a code of zeros, so that distances of codes are always numbers. Those of the
+  // float32 rows are infinite before that, except for inner products with something small.
+  static constexpr float kMaxNormSquared = 1e37F;
 
-  // The mean of up to some thousand rows, evenly spaced among the first `rows`, and a rotation if their codes are much
-  // better for it, never for inner product; use(slot) says which may be taken. The same on every machine.
-  static CodeSpace Measure(Metric metric, const VectorView& vectors, std::uint32_t rows,
-                           const std::function<bool(std::uint32_t)>& use);
+  // largest_norm: of the rows, about; see LargestNorm. components: of rows of mean's size; all, for a rotation.
+  CodeSpace(Metric metric, std::vector<float> mean, float largest_norm, const CodeComponents& components,
+            RotationKind rotation = RotationKind::kNone);
+  // With all components.
+  CodeSpace(Metric metric, const std::vector<float>& mean, float largest_norm,
+            RotationKind rotation = RotationKind::kNone);
 
   std::size_t dim() const { return mean_.size(); }
   std::span<const float> mean() const { return mean_; }
   Metric metric() const { return metric_; }
+  const CodeComponents& components() const { return components_; }
   RotationKind rotation() const { return rotation_ ? RotationKind::kHadamard : RotationKind::kNone; }
   // |x| of the longest of the rows that were measured: no inner product of a query q is much above |q| times that.
   float LargestNorm() const { return largest_norm_; }
@@ -65,7 +69,8 @@ class CodeSpace {
 
   // out: node_bytes(), aligned as NodeCode. Throws std::bad_alloc on a thread's first call.
   void Encode(const float* row, NodeCode* out) const;
-  // Without the residual, which a walk does not need of its query.
+  // Without the residual, which a walk does not need of its query. To each of its distances it adds what the components
+  // that are left out of codes do, as far as they are its own.
   void EncodeQuery(const float* row, NodeCode* out) const;
 
   float Distance(const NodeCode& a, const NodeCode& b, std::int32_t dot) const {
@@ -82,6 +87,12 @@ class CodeSpace {
   // By how much `distance`, which is Distance between query and row, may be greater than DistanceOf: what it is on the
   // average and three standard deviations, taking rounding errors as independent of rows and of each other.
   float ExcessOf(const QueryError& query, const NodeCode& row, float distance) const;
+
+  // Of what rows have in all components, |x - mean|^2, the most that may be in those that are left out, on the average;
+  // with more, codes serve them badly. Ten times what is left out of the rows that are measured.
+  static constexpr double kMostLeftOut = 5e-3;
+  // What a row has in them, the error of the others included; 0 where all are held, and for inner product.
+  double ShareLeftOut(const NodeCode& row) const;
 
   // Whether a code is of few large components, and of the many others little is left. Never but for inner product: for
   // other metrics such rows are rotated.
@@ -102,11 +113,8 @@ class CodeSpace {
   // Distance is the sum of three numbers of float32, of which none is greater than the first two together: an error of
   // 2^-24 in each, in each operation and in the radius, and room for as much again.
   static constexpr float kTermRounding = 1e-6F;
-  // Whether codes with this one's rotation have much smaller errors, relative to what is encoded, than `plain` ones.
-  bool IsMuchBetterThan(const CodeSpace& plain, const VectorView& vectors, std::uint32_t rows,
-                        const std::function<bool(std::uint32_t)>& use) const;
-  // What is encoded, with centre_ as its mean: the row, or row - mean rotated, in memory of the thread. Null if
-  // that is too long to be rotated.
+  // What is encoded, with centre_ as its mean: the row's components, or those of row - mean rotated, in memory of the
+  // thread. Null if that is too long to be rotated.
   const float* ToCodeSpace(const float* row) const;
   void EncodeComponents(const float* components, NodeCode* out) const;
   // The code of what has none.
@@ -121,11 +129,12 @@ class CodeSpace {
   const Metric metric_;
   const std::vector<float> mean_;
   const float largest_norm_;
+  const CodeComponents components_;
   const std::size_t code_bytes_;
   const simd::CodeKernels& kernels_;
   std::optional<Rotation> rotation_;
-  std::vector<float> centre_;        // the mean, or zeros where that is subtracted before the rotation
-  std::vector<float> rotated_mean_;  // or the mean, without a rotation
+  std::vector<float> centre_;        // the components' mean, or zeros where that is subtracted before the rotation
+  std::vector<float> rotated_mean_;  // or the components' mean, without a rotation
   float factor_ = 2;
   float metric_scale_ = 1;
   float metric_offset_ = 0;

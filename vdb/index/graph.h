@@ -100,6 +100,11 @@ class Graph {
     return *reinterpret_cast<const NodeCode*>(Node(slot) + code_offset_);
   }
 
+  // Whether the rows have so much in components that codes leave out that the graph should have codes of all.
+  bool CodesAreOutgrown() const {
+    return left_out_.load(std::memory_order_relaxed) > CodeSpace::kMostLeftOut * linked();
+  }
+
   // No node: false. Load it before linked(), which then covers it.
   bool LoadEntryPoint(EntryPoint* entry) const;
 
@@ -177,6 +182,8 @@ class Graph {
   // Upper links for slots [first, end).
   void ReserveUpper(std::uint32_t first, std::uint32_t end);
   void CountUpperBytes(std::uint32_t slots);
+  // Of slots [first, end), which have codes.
+  void CountLeftOut(std::uint32_t first, std::uint32_t end);
 
   const std::uint32_t m_;
   const std::size_t stride_;
@@ -185,6 +192,7 @@ class Graph {
   std::size_t node_bytes_;
   std::shared_ptr<const CodeSpace> code_space_;
   std::atomic<const CodeSpace*> codes_{nullptr};           // the same
+  std::atomic<double> left_out_{0};                        // sum of the nodes' ShareLeftOut
   const std::size_t upper_stride_;                         // words of an upper block: m, up to a power of two
   std::array<std::uint64_t, kMaxLevel + 1> thresholds_{};  // of Mix(slot), by level
   std::atomic<std::uint32_t> linked_{0};

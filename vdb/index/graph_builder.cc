@@ -9,6 +9,7 @@
 
 #include "vdb/index/construction_search.h"
 #include "vdb/index/construction_stop.h"
+#include "vdb/index/measured_code_space.h"
 #include "vdb/index/neighbour_selection.h"
 #include "vdb/index/walk.h"
 
@@ -297,7 +298,7 @@ bool LinkRows(Graph* graph, const BuildContext& context, const Rows& rows, std::
 bool Link(Graph* graph, const BuildContext& context, std::uint32_t end, std::uint32_t lowest) {
   if (context.codes == CodeKind::kInt8 && graph->linked() == 0 && graph->code_space() == nullptr) {
     graph->UseCodes(std::make_shared<const CodeSpace>(
-        CodeSpace::Measure(context.metric, context.vectors, context.rows, [&](std::uint32_t slot) {
+        MeasureCodeSpace(context.metric, context.vectors, context.rows, [&](std::uint32_t slot) {
           return !context.deaths->IsDead(slot) && (context.has_row == nullptr || context.has_row(slot));
         })));
   }

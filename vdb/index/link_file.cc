@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -29,7 +30,15 @@ constexpr std::uint64_t kNodesPerBlock = 1024;
 constexpr std::size_t kMaxSections = 32;
 
 // Persistent: never renumber.
-enum SectionKind : std::uint32_t { kLevel0 = 1, kUpper = 2, kDead = 3, kChecksums = 4, kMean = 5, kCurve = 6 };
+enum SectionKind : std::uint32_t {
+  kLevel0 = 1,
+  kUpper = 2,
+  kDead = 3,
+  kChecksums = 4,
+  kMean = 5,
+  kCurve = 6,
+  kComponents = 7
+};
 // A reader that does not know a section may skip it unless it has this flag.
 constexpr std::uint32_t kRequired = 1;
 
@@ -117,7 +126,7 @@ class LinkFileReader {
     }
     if (header_.section_count > kMaxSections || header_.linked > header_.slots) return file_.Damaged("header");
     for (const Section& section : Sections()) {
-      if ((section.flags & kRequired) != 0 && (section.kind < kLevel0 || section.kind > kCurve)) {
+      if ((section.flags & kRequired) != 0 && (section.kind < kLevel0 || section.kind > kComponents)) {
         return FailedPreconditionError(
             StrCat(file_.file_.path(), " needs section ", section.kind, ", which this program does not know"),
             StatusReason::kNewerFormat);
@@ -201,9 +210,23 @@ class LinkFileReader {
     if (!std::ranges::all_of(mean, [](float x) { return std::isfinite(x); })) return file_.Damaged("mean");
     const float largest_norm = mean.back();
     mean.pop_back();
-    graph->UseCodes(std::make_shared<const CodeSpace>(stamp_.metric, std::move(mean), largest_norm,
+    VDB_ASSIGN_OR_RETURN(const CodeComponents components, ReadComponents());
+    graph->UseCodes(std::make_shared<const CodeSpace>(stamp_.metric, std::move(mean), largest_norm, components,
                                                       static_cast<RotationKind>(header_.rotation)));
     return OkStatus();
+  }
+
+  // Absent where codes hold all.
+  Result<CodeComponents> ReadComponents() {
+    const auto found = std::ranges::find(Sections(), kComponents, &Section::kind);
+    if (found == Sections().end()) return CodeComponents(stamp_.dim);
+    std::vector<std::uint32_t> held;
+    VDB_RETURN_IF_ERROR(ReadVerified(kComponents, found->size / sizeof(std::uint32_t), &held));
+    const bool ascend = std::ranges::adjacent_find(held, std::greater_equal<>()) == held.end();
+    if (held.empty() || !ascend || held.back() >= stamp_.dim || header_.rotation != 0) {
+      return file_.Damaged("components of codes");
+    }
+    return CodeComponents(stamp_.dim, std::move(held));
   }
 
   // Absent until it was measured.
@@ -318,6 +341,8 @@ LinkSnapshot CopyLinks(const Graph& graph) {
     copy.mean.assign(graph.code_space()->mean().begin(), graph.code_space()->mean().end());
     copy.mean.push_back(graph.code_space()->LargestNorm());
     copy.rotation = graph.code_space()->rotation();
+    const std::span<const std::uint32_t> held = graph.code_space()->components().held();
+    copy.components.assign(held.begin(), held.end());
   }
   if (const RecallCurve* curve = graph.recall_curve(); curve != nullptr) {
     copy.curve.assign(curve->points().begin(), curve->points().end());
@@ -382,6 +407,10 @@ Status WriteLinkFile(const std::string& path, const LinkFileStamp& stamp, const 
   add({.kind = kDead, .entry_bytes = sizeof(std::uint64_t), .block_bytes = kBlockBytes}, BytesOf(dead));
   if (!links.mean.empty())
     add({.kind = kMean, .entry_bytes = sizeof(float), .block_bytes = kBlockBytes}, BytesOf(links.mean));
+  if (!links.components.empty()) {
+    add({.kind = kComponents, .entry_bytes = sizeof(std::uint32_t), .block_bytes = kBlockBytes},
+        BytesOf(links.components));
+  }
   if (!links.curve.empty()) {
     add({.kind = kCurve, .entry_bytes = sizeof(CurvePoint), .block_bytes = kBlockBytes}, BytesOf(links.curve));
   }

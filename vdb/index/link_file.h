@@ -43,6 +43,7 @@ struct LinkSnapshot {
   std::vector<std::uint32_t> upper;             // for slots of level > 0, ascending: level * m words each
   std::vector<float> mean;                      // of int8 codes, then their largest norm; empty for a graph without
   RotationKind rotation = RotationKind::kNone;  // of int8 codes
+  std::vector<std::uint32_t> components;        // that int8 codes hold; empty for all
   std::vector<CurvePoint> curve;                // empty if it was not measured
 };
 

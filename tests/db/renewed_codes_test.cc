@@ -1,0 +1,128 @@
+// Codes that leave components out, or no longer may, are made anew while the collection is in use, and stay through
+// reopening.
+
+#include <gtest/gtest.h>
+#include <vdb/vdb.h>
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "tests/db/gate.h"
+#include "tests/db/one_collection.h"
+
+namespace vdb {
+namespace {
+
+constexpr std::size_t kDim = 512;
+constexpr std::size_t kLoud = 96;
+
+// The last components are alike in all rows of a quiet collection.
+std::vector<float> VectorOf(int i, bool is_loud_everywhere) {
+  std::mt19937 random(static_cast<unsigned>(i));
+  std::normal_distribution<float> normal;
+  std::vector<float> vector(kDim, 2.0F);
+  for (std::size_t c = 0; c < (is_loud_everywhere ? kDim : kLoud); ++c) vector[c] += normal(random);
+  return vector;
+}
+
+class RenewedCodes : public OneCollection {
+ protected:
+  RenewedCodes() : OneCollection({.dim = kDim, .metric = Metric::kL2Squared, .m = 8, .ef_construction = 40}) {}
+
+  void Put(int begin, int end, bool is_loud_everywhere = false) {
+    WriteBatch batch;
+    for (int i = begin; i < end; ++i) {
+      batch.Upsert(c(), {"r" + std::to_string(i), VectorOf(i, is_loud_everywhere), "{}"});
+    }
+    ASSERT_EQ(database_->Write(batch, {.durability = Durability::kOsBuffered}), OkStatus());
+  }
+
+  std::uint64_t BytesOfARow() {
+    const CollectionStats stats = c().Stats().value();
+    EXPECT_EQ(stats.linked, stats.slots);
+    return stats.anonymous_bytes / stats.slots;
+  }
+
+  // Of the ten nearest of rows that are a little off.
+  double Recall(int begin, int end, bool is_loud_everywhere = false) {
+    std::size_t found = 0;
+    std::size_t wanted = 0;
+    for (int i = begin; i < end; i += 37) {
+      std::vector<float> query = VectorOf(i, is_loud_everywhere);
+      query[3] += 0.5F;
+      const SearchResult truth = c().Search({.vector = query, .k = 10, .exact = true}).value();
+      const SearchResult result = c().Search({.vector = query, .k = 10, .ef = 128}).value();
+      EXPECT_EQ(result.plan, PlanKind::kSweep) << result.why;
+      for (const Hit& hit : result.hits) found += hit.distance <= truth.hits.back().distance * 1.00001F ? 1 : 0;
+      wanted += truth.hits.size();
+    }
+    return static_cast<double>(found) / static_cast<double>(wanted);
+  }
+};
+
+TEST_F(RenewedCodes, AreSmallerOnceThereAreRowsEnoughAndLargerWhereTheyMustBe) {
+  Passages renewed({"codes.renewed"});
+  Put(0, 3'000);
+  ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  EXPECT_EQ(renewed.count(), 0U);
+  const std::uint64_t at_first = BytesOfARow();
+  Put(3'000, 7'000);
+  ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  EXPECT_EQ(renewed.count(), 1U);
+  EXPECT_LT(BytesOfARow() + 300, at_first) << "bytes a row; 112 components of 512";
+  const double recall = Recall(0, 7'000);
+  EXPECT_GT(recall, 0.8);
+
+  ASSERT_EQ(c().Publish(), OkStatus());
+  Reopen();
+  ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  EXPECT_EQ(c().Stats().value().damage, "");
+  EXPECT_LT(BytesOfARow() + 300, at_first);
+  EXPECT_NEAR(Recall(0, 7'000), recall, 0.02);
+  EXPECT_EQ(renewed.count(), 1U);
+
+  Put(7'000, 9'000, true);
+  ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  EXPECT_EQ(renewed.count(), 2U);
+  EXPECT_GT(BytesOfARow() + 100, at_first);
+  EXPECT_GT(Recall(7'000, 9'000, true), 0.8);
+  EXPECT_NEAR(Recall(0, 7'000), recall, 0.05);
+
+  ASSERT_EQ(c().Publish(), OkStatus());
+  Reopen();
+  ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  EXPECT_GT(BytesOfARow() + 100, at_first);
+  EXPECT_EQ(renewed.count(), 2U);
+}
+
+TEST_F(RenewedCodes, WaitForNobodyWhoReadsOrWrites) {
+  Put(0, 7'000);
+  ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  Gate gate("codes.before_renewal");
+  Put(7'000, 9'000, true);
+  gate.WaitUntilReached();  // in the background: nobody asked for it
+  Scanner scanner = c().Scan().value();
+  EXPECT_EQ(c().Delete("r5", {.durability = Durability::kOsBuffered}).value(), 1U);
+  Put(9'000, 9'100, true);
+  std::atomic<bool> stop{false};
+  std::thread reader([&] {
+    const std::vector<float> query = VectorOf(8'500, true);
+    while (!stop.load()) EXPECT_EQ(c().Search({.vector = query, .k = 1}).value().hits.at(0).id, "r8500");
+  });
+  gate.Open();
+  ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  stop.store(true);
+  reader.join();
+  EXPECT_GT(Recall(7'000, 9'100, true), 0.8);
+  EXPECT_EQ(c().Stats().value().records, 9'099U);
+  std::size_t scanned = 0;
+  while (scanner.Next().value()) ++scanned;
+  EXPECT_EQ(scanned, 9'000U) << "as it was when the scan began";
+  const SearchResult result = c().Search({.vector = VectorOf(5, false), .k = 1, .exact = true}).value();
+  EXPECT_NE(result.hits.at(0).id, "r5");
+}
+
+}  // namespace
+}  // namespace vdb

@@ -1,0 +1,199 @@
+// Which components codes hold: those in which neighbours differ. And what codes without the others are good for.
+
+#include "vdb/index/measured_code_space.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "tests/index/index_under_test.h"
+#include "vdb/index/graph_copy.h"
+#include "vdb/simd/code_kernels.h"
+
+namespace vdb {
+namespace {
+
+constexpr std::uint32_t kRows = 5'000;
+constexpr std::size_t kDim = 256;
+constexpr std::size_t kLoud = 100;
+// What fits into the lines that codes of so many components take: two of 64 bytes, of which 16 say what they mean.
+constexpr std::size_t kHeld = 112;
+
+// Every other component, up to so many; the others are spread by `quiet`.
+bool IsLoud(std::size_t component) {
+  return component % 2 == 0 && component < 2 * kLoud;
+}
+Rows RowsWith(float quiet, std::size_t count = kRows, std::uint32_t seed = 2, float offset = 1.5F) {
+  const Rows loud =
+      ClusteredRows(count, {.clusters = 40, .dim = kLoud, .row_seed = seed, .spread = 0.7F, .intrinsic = kLoud});
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, quiet);
+  Rows rows;
+  for (const std::vector<float>& row : loud) {
+    std::vector<float>& wide = rows.emplace_back(kDim, offset);
+    for (std::size_t i = 0; i < kDim; ++i) wide[i] += IsLoud(i) ? row[i / 2] : normal(random);
+  }
+  return rows;
+}
+
+std::vector<std::uint32_t> Held(const Rows& rows, Metric metric = Metric::kL2Squared, std::uint32_t use_every = 1) {
+  IndexUnderTest index(metric, rows.front().size());
+  index.Add(rows);
+  const CodeSpace space = MeasureCodeSpace(metric, index.vectors().view(), static_cast<std::uint32_t>(rows.size()),
+                                           [&](std::uint32_t slot) { return slot % use_every == 0; });
+  return {space.components().held().begin(), space.components().held().end()};
+}
+
+TEST(MeasuredComponents, AreThoseInWhichNeighboursDiffer) {
+  for (const Metric metric : {Metric::kL2Squared, Metric::kCosine}) {
+    for (const float quiet : {0.0F, 0.001F, 0.01F}) {
+      // Divided by its length, what all rows have differs from row to row.
+      const float offset = metric == Metric::kCosine ? 0 : 1.5F;
+      const std::vector<std::uint32_t> held = Held(RowsWith(quiet, kRows, 2, offset), metric);
+      ASSERT_EQ(held.size(), kHeld) << quiet;
+      for (std::uint32_t i = 0; i < 2 * kLoud; i += 2) EXPECT_TRUE(std::ranges::binary_search(held, i)) << i;
+    }
+  }
+}
+
+TEST(MeasuredComponents, AreAllWhereNoneMayBeLeftOut) {
+  const std::vector<std::uint32_t> all;
+  EXPECT_EQ(Held(RowsWith(1)), all);
+  EXPECT_EQ(Held(RowsWith(0.1F)), all) << "a hundredth of the square of a row";
+  EXPECT_EQ(Held(RowsWith(0), Metric::kInnerProduct), all);
+  EXPECT_EQ(Held(RowsWith(0, kMinRowsToLeaveOut - 1)), all);
+  EXPECT_EQ(Held(RowsWith(0), Metric::kL2Squared, 2), all) << "too few rows that may be looked at";
+  // Within a cluster rows agree in all that is loud.
+  Rows rows;
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal(0, 0.01F);
+  const Rows centres = RowsWith(0, 50);
+  for (std::uint32_t i = 0; i < kRows; ++i) {
+    std::vector<float>& row = rows.emplace_back(centres[i % centres.size()]);
+    for (std::size_t c = 0; c < kDim; ++c) row[c] += IsLoud(c) ? 0 : normal(random);
+  }
+  EXPECT_EQ(Held(rows), all);
+}
+
+TEST(MeasuredComponents, SaveALineOrNothing) {
+  Rows rows = ClusteredRows(kRows, {.clusters = 40, .dim = 128, .intrinsic = 128});
+  for (std::vector<float>& row : rows) std::fill(row.begin(), row.begin() + 12, 3.0F);
+  EXPECT_TRUE(Held(rows).empty()) << "116 take three lines, as 128 do";
+  for (std::vector<float>& row : rows) std::fill(row.begin(), row.begin() + 16, 3.0F);
+  EXPECT_EQ(Held(rows).size(), 112U);
+}
+
+class CodesOfSome : public ::testing::Test {
+ protected:
+  explicit CodesOfSome(float quiet = 0.01F) : index_(Metric::kL2Squared, kDim, 12, 2, CodeKind::kInt8) {
+    index_.Add(RowsWith(quiet));
+    index_.LinkAll(60);
+  }
+
+  const CodeSpace& space() const { return *index_.graph().code_space(); }
+  std::vector<NodeCode> Room() const { return std::vector<NodeCode>(space().node_bytes() / sizeof(NodeCode)); }
+  float Between(const NodeCode& a, const NodeCode& b) const {
+    const simd::CodeQuery side{.code = a.bytes(), .sum = a.sum};
+    return space().Distance(a, b, simd::ActiveCodeKernels().dot(side, b.bytes(), space().code_bytes()));
+  }
+
+  IndexUnderTest index_;
+};
+
+// With queries that are large in what is left out, too: no row is farther than itself.
+TEST_F(CodesOfSome, ProofsHold) {
+  ASSERT_EQ(space().components().size(), kHeld);
+  std::vector<NodeCode> memory = Room();
+  std::size_t proven = 0;
+  constexpr std::uint32_t kCompared = 1'000;
+  Rows queries = RowsWith(0.01F, 20, 7);
+  const Rows odd = RowsWith(0.5F, 20, 8);
+  queries.insert(queries.end(), odd.begin(), odd.end());
+  for (const std::vector<float>& query : queries) {
+    space().Encode(query.data(), memory.data());
+    const NodeCode& code = memory.front();
+    for (std::uint32_t slot = 0; slot < kCompared; ++slot) {
+      const NodeCode& row = index_.graph().Code(slot);
+      const float distance = index_.distance()(query.data(), index_.vectors().view().row(slot));
+      const float of_codes = Between(code, row);
+      EXPECT_FALSE(space().IsBeyond(code, row, of_codes, space().BoundOf(code, distance))) << slot;
+      proven += space().IsBeyond(code, row, of_codes, space().BoundOf(code, 0.9F * distance)) ? 1 : 0;
+    }
+  }
+  EXPECT_GT(proven, 20 * kCompared * 8 / 10) << "of ordinary queries at least";
+}
+
+TEST_F(CodesOfSome, AQueryAddsWhatIsItsOwn) {
+  const std::vector<float> row(index_.vectors().view().row(3), index_.vectors().view().row(3) + kDim);
+  std::vector<NodeCode> memory = Room();
+  space().Encode(row.data(), memory.data());
+  EXPECT_EQ(Between(memory.front(), index_.graph().Code(3)), 0.0F);
+  std::vector<float> query = row;
+  query[255] = space().mean()[255] + 100;
+  ASSERT_FALSE(std::ranges::binary_search(space().components().held(), 255U));
+  space().EncodeQuery(query.data(), memory.data());
+  EXPECT_NEAR(Between(memory.front(), index_.graph().Code(3)), 10'000, 1);
+  query[255] = 3e38F;
+  space().EncodeQuery(query.data(), memory.data());
+  EXPECT_TRUE(std::isfinite(Between(memory.front(), index_.graph().Code(3))));
+}
+
+TEST_F(CodesOfSome, AreOutgrownByRowsThatDifferInTheOthers) {
+  EXPECT_FALSE(index_.graph().CodesAreOutgrown());
+  index_.Add(RowsWith(0.01F, 2'000, 3));
+  index_.LinkAll(60);
+  EXPECT_FALSE(index_.graph().CodesAreOutgrown()) << "rows as before";
+  std::vector<float> far(kDim, 1.5F);
+  far[255] = 3e38F;
+  index_.Add(Rows{far});
+  index_.LinkAll(60);
+  EXPECT_FALSE(index_.graph().CodesAreOutgrown()) << "one row, however far";
+  index_.Add(RowsWith(1, 500, 4));
+  index_.LinkAll(60);
+  EXPECT_TRUE(index_.graph().CodesAreOutgrown());
+}
+
+// A graph whose rows have outgrown its codes gets codes of all components, and finds them again.
+TEST_F(CodesOfSome, AreReplacedByCodesOfAll) {
+  // Rows that are alike but for what is left out.
+  Rows alike;
+  std::mt19937 random(11);
+  std::normal_distribution<float> normal;
+  for (int i = 0; i < 2'000; ++i) {
+    std::vector<float>& row = alike.emplace_back(kDim, 1.5F);
+    for (std::size_t c = 0; c < kDim; ++c) row[c] += IsLoud(c) ? 0 : normal(random);
+  }
+  const auto middle = alike.begin() + 1'900;
+  index_.Add(std::span(alike.begin(), middle));
+  index_.LinkAll(60);
+  ASSERT_TRUE(index_.graph().CodesAreOutgrown());
+  const Rows queries(middle, alike.end());
+  const double before = index_.Recall(queries, 64);
+  const auto all = std::make_shared<const CodeSpace>(WithAllComponents(space()));
+  const VectorView view = index_.vectors().view();
+  EXPECT_EQ(CopyWithCodes(index_.graph(), all, view, &index_.pool(), [] { return true; }), nullptr);
+  const std::shared_ptr<Graph> copy = CopyWithCodes(index_.graph(), all, view, &index_.pool(), [] { return false; });
+  ASSERT_NE(copy, nullptr);
+  EXPECT_FALSE(copy->CodesAreOutgrown());
+  EXPECT_EQ(copy->linked(), index_.graph().linked());
+  for (std::uint32_t slot = 0; slot < copy->linked(); ++slot) {
+    for (std::uint32_t level = 0; level <= copy->LevelOf(slot); ++level) {
+      ASSERT_TRUE(std::equal(copy->Links(slot, level), copy->Links(slot, level) + copy->Degree(level),
+                             index_.graph().Links(slot, level)));
+    }
+  }
+  std::vector<NodeCode> memory(all->node_bytes() / sizeof(NodeCode));
+  all->Encode(view.row(7), memory.data());
+  EXPECT_EQ(std::memcmp(memory.data(), &copy->Code(7), all->node_bytes()), 0);
+  index_.set_graph(copy);
+  EXPECT_GT(index_.Recall(queries, 64), before + 0.1);
+}
+
+}  // namespace
+}  // namespace vdb

@@ -1,0 +1,203 @@
+#include "vdb/index/measured_code_space.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "vdb/index/scored_slot.h"
+#include "vdb/util/round_up.h"
+
+namespace vdb {
+namespace {
+
+// Enough for a mean: its error is a hundredth of the rows' spread.
+constexpr std::uint32_t kMeanRows = 10'000;
+
+// Rows whose codes are compared with and without a rotation.
+constexpr std::uint32_t kComparedRows = 1'000;
+// A rotation is worth its time where codes without it have errors so many times larger. It makes the errors of all data
+// those of normally distributed components; MNIST's are 0.9 times as large without it, those of WordNet's text
+// embeddings 1.0 times.
+constexpr double kRotateFrom = 2;
+
+// What the components that are left out may add to |x - mean|^2, and to the squared distance of neighbours, on the
+// average. Measured on MNIST, of whose 784 components 560 remain: recall at ef 14 to 36 is the same within .0002, and
+// .0006 less with 496, which leave out three to four times as much.
+constexpr double kShareOfRows = 5e-4;
+constexpr double kShareOfNeighbours = 1e-3;
+constexpr std::uint32_t kNeighbourQueries = 64;
+constexpr std::size_t kNeighbours = 10;
+// Rows among which neighbours are looked for.
+constexpr std::uint32_t kNeighbourRows = 262'144;
+constexpr std::size_t kLineBytes = 64;
+
+using Use = std::function<bool(std::uint32_t)>;
+
+// About `count` evenly spaced slots below rows; of each stretch the first that may be taken.
+std::vector<std::uint32_t> SampleSlots(std::uint32_t rows, std::uint32_t count, const Use& use) {
+  std::vector<std::uint32_t> slots;
+  const std::uint64_t step = std::max(1U, rows / count);
+  for (std::uint64_t begin = 0; begin < rows; begin += step) {
+    const std::uint64_t end = std::min<std::uint64_t>(rows, begin + step);
+    std::uint64_t slot = begin;
+    while (slot < end && !use(static_cast<std::uint32_t>(slot))) ++slot;
+    if (slot < end) slots.push_back(static_cast<std::uint32_t>(slot));
+  }
+  return slots;
+}
+
+// Of one pair of rows, or of a row and the mean, what share each component has in the squared distance; added to sums.
+// Nothing of pairs that are the same, or too far apart.
+void AddShares(const float* a, const float* b, std::vector<double>* sums) {
+  double square = 0;
+  for (std::size_t i = 0; i < sums->size(); ++i) {
+    const double difference = double{a[i]} - double{b[i]};
+    square += difference * difference;
+  }
+  if (!(square > 0 && std::isfinite(square))) return;
+  for (std::size_t i = 0; i < sums->size(); ++i) {
+    const double difference = double{a[i]} - double{b[i]};
+    (*sums)[i] += difference * difference / square;
+  }
+}
+
+// Room for codes of one space.
+class CodeList {
+ public:
+  CodeList(const CodeSpace& space, std::size_t codes)
+      : units_((space.node_bytes() + sizeof(NodeCode) - 1) / sizeof(NodeCode)), room_(units_ * codes) {}
+
+  NodeCode* at(std::size_t i) { return &room_[i * units_]; }
+
+ private:
+  const std::size_t units_;
+  std::vector<NodeCode> room_;
+};
+
+// Whether codes of `rotated` have much smaller errors, relative to what is encoded.
+bool IsMuchBetter(const CodeSpace& rotated, const CodeSpace& plain, const VectorView& vectors,
+                  const std::vector<std::uint32_t>& slots) {
+  CodeList code(plain, 1);
+  double plain_errors = 0;
+  double rotated_errors = 0;
+  for (const std::uint32_t slot : slots) {
+    const float* row = vectors.row(slot);
+    double square = 0;
+    for (std::size_t i = 0; i < vectors.dim; ++i) {
+      const double difference = double{row[i]} - double{plain.mean()[i]};
+      square += difference * difference;
+    }
+    if (!(square > 0 && square <= CodeSpace::kMaxNormSquared)) continue;
+    plain.Encode(row, code.at(0));
+    plain_errors += double{code.at(0)->residual} * code.at(0)->residual / square;
+    rotated.Encode(row, code.at(0));
+    rotated_errors += double{code.at(0)->residual} * code.at(0)->residual / square;
+  }
+  return plain_errors > kRotateFrom * kRotateFrom * rotated_errors;
+}
+
+// What share each component has in the squared distance between rows and those that are nearest by their codes, whose
+// distances are the same on every machine.
+std::vector<double> SharesOfNeighbours(const CodeSpace& space, const VectorView& vectors,
+                                       const std::vector<std::uint32_t>& queries,
+                                       const std::vector<std::uint32_t>& rows) {
+  const simd::CodeKernels& kernels = simd::ActiveCodeKernels();
+  CodeList query_codes(space, queries.size());
+  CodeList code(space, 1);
+  for (std::size_t q = 0; q < queries.size(); ++q) space.Encode(vectors.row(queries[q]), query_codes.at(q));
+  std::vector<NearestList> nearest(queries.size(), NearestList(kNeighbours));
+  for (const std::uint32_t slot : rows) {
+    NodeCode* const row = code.at(0);
+    space.Encode(vectors.row(slot), row);
+    const simd::CodeQuery side{.code = row->bytes(), .sum = row->sum};
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      const NodeCode& query = *query_codes.at(q);
+      const float distance = space.Distance(query, *row, kernels.dot(side, query.bytes(), space.code_bytes()));
+      if (slot != queries[q] && nearest[q].MayEnter(distance)) nearest[q].Add({.distance = distance, .slot = slot});
+    }
+  }
+  std::vector<double> shares(vectors.dim);
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    for (const ScoredSlot& neighbour : nearest[q].Take()) {
+      AddShares(vectors.row(queries[q]), vectors.row(neighbour.slot), &shares);
+    }
+  }
+  return shares;
+}
+
+// How many of the last ones in `order` may be left out, if their shares may be so much of all.
+std::size_t MayBeLeftOut(const std::vector<std::uint32_t>& order, const std::vector<double>& shares, double most) {
+  double left = most * std::accumulate(shares.begin(), shares.end(), 0.0);
+  std::size_t size = order.size();
+  while (size > 1 && shares[order[size - 1]] <= left) left -= shares[order[--size]];
+  return order.size() - size;
+}
+
+// Components that a code has room for in as many lines as `wanted` need.
+std::size_t FillLines(std::size_t wanted, std::size_t dim) {
+  return std::min(dim, RoundUp(sizeof(NodeCode) + wanted, kLineBytes) - sizeof(NodeCode));
+}
+
+CodeComponents ChooseComponents(const CodeSpace& plain, const VectorView& vectors, std::uint32_t rows, const Use& use) {
+  CodeComponents all(vectors.dim);
+  const std::vector<std::uint32_t> sample = SampleSlots(rows, kMeanRows, use);
+  if (sample.size() < kMinRowsToLeaveOut) return all;
+  std::vector<double> shares(vectors.dim);
+  for (const std::uint32_t slot : sample) AddShares(vectors.row(slot), plain.mean().data(), &shares);
+  std::vector<std::uint32_t> order(vectors.dim);
+  std::iota(order.begin(), order.end(), 0U);
+  std::ranges::stable_sort(order, [&](std::uint32_t a, std::uint32_t b) { return shares[a] > shares[b]; });
+  std::size_t left_out = MayBeLeftOut(order, shares, kShareOfRows);
+  if (FillLines(vectors.dim - left_out, vectors.dim) == vectors.dim) return all;
+  // What rows as a whole hardly differ in may be all that neighbours differ in.
+  const std::vector<double> between_neighbours = SharesOfNeighbours(
+      plain, vectors, SampleSlots(rows, kNeighbourQueries, use), SampleSlots(rows, kNeighbourRows, use));
+  left_out = std::min(left_out, MayBeLeftOut(order, between_neighbours, kShareOfNeighbours));
+  order.resize(FillLines(vectors.dim - left_out, vectors.dim));
+  std::ranges::sort(order);
+  return {vectors.dim, std::move(order)};
+}
+
+}  // namespace
+
+CodeSpace MeasureCodeSpace(Metric metric, const VectorView& vectors, std::uint32_t rows, const Use& use) {
+  std::vector<double> sums(vectors.dim);
+  double largest_square = 0;
+  const std::vector<std::uint32_t> slots = SampleSlots(rows, kMeanRows, use);
+  for (const std::uint32_t slot : slots) {
+    const float* row = vectors.row(slot);
+    double square = 0;
+    for (std::size_t i = 0; i < vectors.dim; ++i) {
+      sums[i] += double{row[i]};
+      square += double{row[i]} * row[i];
+    }
+    largest_square = std::max(largest_square, square);
+  }
+  std::vector<float> mean(vectors.dim);
+  double norm = 0;
+  for (std::size_t i = 0; i < vectors.dim && !slots.empty(); ++i) {
+    mean[i] = static_cast<float>(sums[i] / static_cast<double>(slots.size()));
+    norm += double{mean[i]} * mean[i];
+  }
+  if (!(norm <= CodeSpace::kMaxNormSquared)) mean.assign(vectors.dim, 0.0F);
+  const auto largest_norm = static_cast<float>(std::sqrt(std::min(largest_square, double{CodeSpace::kMaxNormSquared})));
+  CodeSpace plain(metric, mean, largest_norm);
+  // An error e of a row changes its distance from a query q by 2 (x - q).e, little between neighbours, but its inner
+  // product by q.e: rotated, the query's large components meet an error in each row, where without a rotation rows that
+  // agree in these components agree in their errors too. Measured on such rows, links lost 0.1 to 0.2 of recall; on
+  // others nothing was gained. And a component in which rows hardly differ may be one that queries are large in.
+  if (metric == Metric::kInnerProduct) return plain;
+  CodeSpace rotated(metric, mean, largest_norm, RotationKind::kHadamard);
+  if (IsMuchBetter(rotated, plain, vectors, SampleSlots(rows, kComparedRows, use))) return rotated;
+  const CodeComponents components = ChooseComponents(plain, vectors, rows, use);
+  if (components.AreAll()) return plain;
+  return {metric, std::move(mean), largest_norm, components};
+}
+
+CodeSpace WithAllComponents(const CodeSpace& space) {
+  return {space.metric(), {space.mean().begin(), space.mean().end()}, space.LargestNorm()};
+}
+
+}  // namespace vdb
