@@ -169,6 +169,7 @@ class IndexUnderTest {
   const TempFolder& folder() const { return folder_; }
   const Graph& graph() const { return *graph_; }
   Graph* mutable_graph() { return graph_.get(); }
+  std::shared_ptr<const Graph> shared_graph() const { return graph_; }
   void set_graph(std::shared_ptr<Graph> graph) { graph_ = std::move(graph); }
   VectorFile& vectors() { return *vectors_; }
   const VectorFile& vectors() const { return *vectors_; }

@@ -79,6 +79,12 @@ TEST(MeasuredComponents, AreAllWhereNoneMayBeLeftOut) {
     for (std::size_t c = 0; c < kDim; ++c) row[c] += IsLoud(c) ? 0 : normal(random);
   }
   EXPECT_EQ(Held(rows), all);
+  rows = RowsWith(0);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    for (std::size_t c = 2 * kLoud; c < kDim; ++c) rows[100 * i + 51][c] += 1.2F;
+  }
+  EXPECT_EQ(Held(rows), all) << "three rows that have a quarter of their own elsewhere";
+  EXPECT_EQ(Held(Rows(kRows, std::vector<float>(kDim, 1.5F))), all) << "rows that are all alike";
 }
 
 TEST(MeasuredComponents, SaveALineOrNothing) {
@@ -155,8 +161,50 @@ TEST_F(CodesOfSome, AreOutgrownByRowsThatDifferInTheOthers) {
   index_.LinkAll(60);
   EXPECT_FALSE(index_.graph().CodesAreOutgrown()) << "one row, however far";
   index_.Add(RowsWith(1, 500, 4));
+  for (std::uint32_t slot = 7'001; slot < 7'501; slot += 50) index_.Kill(slot);
   index_.LinkAll(60);
   EXPECT_TRUE(index_.graph().CodesAreOutgrown());
+}
+
+TEST_F(CodesOfSome, AreOutgrownByMoreOddRowsThanAPoolHolds) {
+  Rows odd = RowsWith(0.01F, 70, 9);
+  for (std::vector<float>& row : odd) row[255] += 7;
+  index_.Add(std::span(odd).first(60));
+  index_.LinkAll(60);
+  EXPECT_FALSE(index_.graph().CodesAreOutgrown());
+  index_.Add(std::span(odd).subspan(60));
+  index_.LinkAll(60);
+  EXPECT_TRUE(index_.graph().CodesAreOutgrown());
+}
+
+TEST_F(CodesOfSome, AreNotOutgrownByRowsThatNobodyLooksAt) {
+  const Rows loud = RowsWith(1, 500, 4);
+  index_.Add(loud);
+  for (std::uint32_t i = 0; i < loud.size(); ++i) index_.Kill(kRows + i);
+  index_.LinkAll(60);
+  EXPECT_FALSE(index_.graph().CodesAreOutgrown());
+}
+
+// Candidates are ranked again as far as query and rows may agree in what is left out.
+TEST_F(CodesOfSome, RankingAgainReachesAsFarAsTheyMayBeWrong) {
+  std::vector<NodeCode> memory = Room();
+  const VectorView view = index_.vectors().view();
+  int beyond = 0;
+  int pairs = 0;
+  for (std::vector<float> query : RowsWith(0.01F, 20, 7)) {
+    query[255] += 40;
+    space().EncodeQuery(query.data(), memory.data());
+    const CodeSpace::QueryError error = space().ErrorOf(memory.front());
+    EXPECT_NEAR(error.left_out, 40, 1);
+    for (std::uint32_t slot = 0; slot < 1'000; ++slot) {
+      const NodeCode& row = index_.graph().Code(slot);
+      const float distance = Between(memory.front(), row);
+      const float exact = index_.distance()(query.data(), view.row(slot));
+      beyond += distance - space().ExcessOf(error, row, distance) > exact ? 1 : 0;
+      ++pairs;
+    }
+  }
+  EXPECT_LE(beyond, pairs / 200);
 }
 
 // A graph whose rows have outgrown its codes gets codes of all components, and finds them again.
@@ -177,9 +225,12 @@ TEST_F(CodesOfSome, AreReplacedByCodesOfAll) {
   const double before = index_.Recall(queries, 64);
   const auto all = std::make_shared<const CodeSpace>(WithAllComponents(space()));
   const VectorView view = index_.vectors().view();
-  EXPECT_EQ(CopyWithCodes(index_.graph(), all, view, &index_.pool(), [] { return true; }), nullptr);
-  const std::shared_ptr<Graph> copy = CopyWithCodes(index_.graph(), all, view, &index_.pool(), [] { return false; });
-  ASSERT_NE(copy, nullptr);
+  GraphCopy made(index_.shared_graph(), all);
+  EXPECT_FALSE(made.Encode(view, &index_.pool(), [] { return true; }));
+  EXPECT_TRUE(made.Encode(view, &index_.pool(), [] { return false; }));
+  index_.Add(RowsWith(0.01F, 700, 5));  // linked meanwhile
+  index_.LinkAll(60);
+  const std::shared_ptr<Graph> copy = made.Finish(index_.vectors().view(), &index_.pool());
   EXPECT_FALSE(copy->CodesAreOutgrown());
   EXPECT_EQ(copy->linked(), index_.graph().linked());
   for (std::uint32_t slot = 0; slot < copy->linked(); ++slot) {
@@ -189,8 +240,10 @@ TEST_F(CodesOfSome, AreReplacedByCodesOfAll) {
     }
   }
   std::vector<NodeCode> memory(all->node_bytes() / sizeof(NodeCode));
-  all->Encode(view.row(7), memory.data());
-  EXPECT_EQ(std::memcmp(memory.data(), &copy->Code(7), all->node_bytes()), 0);
+  for (const std::uint32_t slot : {7U, copy->linked() - 1}) {
+    all->Encode(index_.vectors().view().row(slot), memory.data());
+    EXPECT_EQ(std::memcmp(memory.data(), &copy->Code(slot), all->node_bytes()), 0);
+  }
   index_.set_graph(copy);
   EXPECT_GT(index_.Recall(queries, 64), before + 0.1);
 }

@@ -119,8 +119,7 @@ Status CollectionImpl::SwitchTo(GenerationBuilder* builder) {
     return OkStatus();
   }));
   SetPublished(builder->files());
-  const RecallCurve* curve = builder->generation()->graph->recall_curve();
-  published_curve_.store(curve == nullptr ? 0 : curve->rows(), std::memory_order_relaxed);
+  NotePublishedGraph(*builder->generation()->graph);
   return OkStatus();
 }
 

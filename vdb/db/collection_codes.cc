@@ -1,6 +1,9 @@
 // CollectionImpl: int8 codes are made anew where they no longer fit the rows.
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <new>
 #include <utility>
@@ -13,22 +16,32 @@
 #include "vdb/util/sync_point.h"
 
 namespace vdb {
+namespace {
 
-std::shared_ptr<const CodeSpace> CollectionImpl::BetterCodes(const Generation& generation, bool idle) const {
+constexpr std::uint32_t kMaxRows = std::numeric_limits<std::uint32_t>::max();
+
+}  // namespace
+
+std::shared_ptr<const CodeSpace> CollectionImpl::BetterCodes(const Generation& generation, bool idle) {
   const Graph& graph = *generation.graph;
   const CodeSpace* space = graph.code_space();
   if (space == nullptr || graph.MappedLevel0() != nullptr || generation.verifying.load(std::memory_order_acquire)) {
     return nullptr;
   }
+  const std::uint32_t linked = graph.linked();
+  if (linked < codes_due_rows_.load(std::memory_order_relaxed)) return nullptr;
   if (graph.CodesAreOutgrown()) return std::make_shared<const CodeSpace>(WithAllComponents(*space));
   // A graph that was linked from its first rows on was given codes when there were too few to measure what may be left
-  // out. It has enough of them now, or twice as many as when that was looked at last.
-  if (!idle || !CalibrationIsDue(generation) || graph.linked() < kMinRowsToLeaveOut || !space->components().AreAll()) {
+  // out. It is looked at when there are enough of them, and each time there are twice as many.
+  if (!idle || !CalibrationIsDue(generation) || fixed_options_.metric == Metric::kInnerProduct ||
+      linked < std::max(kMinRowsToLeaveOut, components_due_rows_.load(std::memory_order_relaxed)) ||
+      !space->components().AreAll()) {
     return nullptr;
   }
+  components_due_rows_.store(linked > kMaxRows / 2 ? kMaxRows : 2 * linked, std::memory_order_relaxed);
   const std::function<bool(std::uint32_t)> has_row = generation.HasRow();
   CodeSpace measured = MeasureCodeSpace(
-      fixed_options_.metric, generation.vectors->view(), graph.linked(),
+      fixed_options_.metric, generation.vectors->view(), linked,
       [&](std::uint32_t slot) { return !generation.deaths.IsDead(slot) && (has_row == nullptr || has_row(slot)); });
   if (measured.components().AreAll()) return nullptr;
   return std::make_shared<const CodeSpace>(std::move(measured));
@@ -36,21 +49,32 @@ std::shared_ptr<const CodeSpace> CollectionImpl::BetterCodes(const Generation& g
 
 void CollectionImpl::RenewCodesIfDue(bool idle, ThreadPool* pool) {
   const std::shared_ptr<Generation> generation = PinView()->generation;
-  std::shared_ptr<const CodeSpace> space = BetterCodes(*generation, idle);
-  if (space == nullptr) return;
-  SyncPoints::Reached("codes.before_renewal");
+  const std::uint32_t linked = generation->graph->linked();
+  try {
+    std::shared_ptr<const CodeSpace> space = BetterCodes(*generation, idle);
+    if (space == nullptr) return;
+    SyncPoints::Reached("codes.before_renewal");
+    GraphCopy copy(generation->graph, std::move(space));
+    if (copy.Encode(generation->vectors->view(), pool, [this] { return IsEnding(); })) TakeCopy(*generation, &copy);
+  } catch (const std::bad_alloc&) {
+    // The copy stands beside the graph for a while. There may be memory later.
+    codes_due_rows_.store(linked > kMaxRows / 2 ? kMaxRows : linked + linked / 8, std::memory_order_relaxed);
+  }
+}
+
+void CollectionImpl::TakeCopy(const Generation& generation, GraphCopy* copy) {
   MutexLock publishing(&publish_mutex_);
   const PriorityLock linking(&link_mutex_);
-  if (PinView()->generation->graph != generation->graph) return;  // another thread was faster
-  std::shared_ptr<Graph> copy = CopyWithCodes(*generation->graph, std::move(space), generation->vectors->view(), pool,
-                                              [this] { return IsEnding(); });
-  if (copy == nullptr) return;
+  if (PinView()->generation->graph != generation.graph) return;  // another thread was faster
+  const std::shared_ptr<Graph> graph = copy->Finish(generation.vectors->view(), &database_.pool());
+  CountLeftOut(generation, graph.get());
+  if (graph->CodesAreOutgrown()) return;  // a sample does not show everything
   const Status renewed = database_.RunExclusive([&]() -> Status {
     VDB_RETURN_IF_ERROR(CheckUsable());
-    if (writer_generation_->graph != generation->graph) return OkStatus();  // given up with its generation
+    if (writer_generation_->graph != generation.graph) return OkStatus();  // given up with its generation
     try {
       const std::shared_ptr<Generation> next = writer_generation_->Renew();
-      next->graph = std::move(copy);
+      next->graph = graph;
       TakePlace(next);
     } catch (const std::bad_alloc&) {
       return ResourceExhaustedError("out of memory while codes were made anew");

@@ -1,6 +1,6 @@
 // CollectionImpl: an open collection. Its verbs stand one file each: collection_open.cc, collection_write.cc,
 // collection_read.cc, collection_search.cc, collection_scan.cc, collection_update.cc, collection_facets.cc,
-// collection_index.cc (linking, purging, in the background), collection_publish.cc,
+// collection_index.cc (linking, purging, in the background), collection_codes.cc, collection_publish.cc,
 // collection_verify.cc.
 //
 // Thread safety: safe from any thread, except what is marked "writer" (the leader of the commit queue).
@@ -25,6 +25,7 @@
 #include "vdb/db/generation.h"
 #include "vdb/db/scan_lease.h"
 #include "vdb/db/view.h"
+#include "vdb/index/graph_copy.h"
 #include "vdb/query/cardinality.h"
 #include "vdb/query/executor.h"
 #include "vdb/storage/catalog.h"
@@ -194,9 +195,10 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   bool LinkOneBatchLocked(Generation* generation, std::uint32_t min_rows, ThreadPool* pool,
                           const std::function<bool()>& give_up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(link_mutex_);
   // Codes that the graph should rather have, by its rows; null for none. idle: there is time to measure rows.
-  std::shared_ptr<const CodeSpace> BetterCodes(const Generation& generation, bool idle) const;
-  // Gives the graph such codes, beside searches.
+  std::shared_ptr<const CodeSpace> BetterCodes(const Generation& generation, bool idle);
+  // Gives the graph such codes, beside searches and, until the last moment, beside linking.
   void RenewCodesIfDue(bool idle, ThreadPool* pool);
+  void TakeCopy(const Generation& generation, GraphCopy* copy);
   // Whether the graph has no recall curve, or has outgrown the one it has.
   bool CalibrationIsDue(const Generation& generation) const;
   // Measures the curve if it is due; not if another thread does.
@@ -224,6 +226,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::uint64_t OldestViewSeconds() const;
   void RecordDamage(const std::string& damage);
   void SetPublished(const storage::PublishedFiles& files) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  void NotePublishedGraph(const Graph& graph) noexcept;
   // deaths: how many of deaths_ the published files know.
   void NotePublished(std::uint64_t deaths) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
 
@@ -269,6 +272,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::atomic<std::uint64_t> deaths_{0};            // since open, and before what published files do not know
   std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
   std::atomic<std::uint32_t> published_curve_{0};   // rows of the recall curve that is published; 0: none
+  std::atomic<std::size_t> published_held_{0};      // components of the codes that are published; 0: all, or no codes
 
   struct BackgroundWork {
     bool has_task = false;  // in a pool; at most one
@@ -277,7 +281,11 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   };
   mutable Mutex background_mutex_;
   BackgroundWork background_ ABSL_GUARDED_BY(background_mutex_);
-  std::atomic<int> helping_writers_{0};   // that link a batch, or wait to
+  std::atomic<int> helping_writers_{0};  // that link a batch, or wait to
+  // Linked rows from which on better codes are looked for: ones that leave components out, and any, after memory was
+  // short.
+  std::atomic<std::uint32_t> components_due_rows_{0};
+  std::atomic<std::uint32_t> codes_due_rows_{0};
   std::atomic<bool> calibrating_{false};  // in the background
   std::atomic<std::uint64_t> commits_{0};
   std::uint64_t commits_at_last_tick_ = 0;  // clock thread only

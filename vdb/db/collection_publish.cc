@@ -45,10 +45,13 @@ bool CollectionImpl::PublishIsDue(const Generation& generation, bool idle) const
               deaths_.load(std::memory_order_relaxed) - published_deaths_.load(std::memory_order_relaxed));
   // After failures less and less often: the disk may be full for long.
   const std::uint64_t patience = std::uint64_t{1} << std::min(10U, publish_failures_.load(std::memory_order_relaxed));
-  // Without its curve the next open would measure again.
+  // Without its curve the next open would measure again, without its codes make them anew.
   const RecallCurve* curve = generation.graph->recall_curve();
   const bool has_new_curve = curve != nullptr && curve->rows() != published_curve_.load(std::memory_order_relaxed);
-  if (idle) return (has_new_curve && patience == 1) || changes > kPublishMinQuietChanges * patience;
+  const bool has_new_codes = HeldComponents(*generation.graph) != published_held_.load(std::memory_order_relaxed);
+  if (idle) {
+    return ((has_new_curve || has_new_codes) && patience == 1) || changes > kPublishMinQuietChanges * patience;
+  }
   const std::uint64_t live = generation.live.load(std::memory_order_relaxed);
   return changes > std::max(kPublishMinChanges, live / 10) * patience;
 }
@@ -149,7 +152,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   files.slots = clock.committed;
   files.commit_seq = stamped.commit_seq;
   const std::uint32_t curve_rows = links.curve.empty() ? 0 : links.curve.front().rows;
-  files.links = StrCat("links-", stamped.commit_seq, "-", links.linked, "-", curve_rows);
+  files.links = StrCat("links-", stamped.commit_seq, "-", links.linked, "-", curve_rows, "-", links.components.size());
   files.columns = StrCat("columns-", stamped.commit_seq);
   const bool same_links = files.links == published_.links;
   const bool same_columns = files.columns == published_.columns;
@@ -172,6 +175,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   const storage::PublishedFiles old = std::exchange(published_, std::move(files));
   NotePublished(deaths);
   published_curve_.store(curve_rows, std::memory_order_relaxed);
+  published_held_.store(links.components.size(), std::memory_order_relaxed);
   if (!old.links.empty() && !same_links) static_cast<void>(RemoveTree(StrCat(generation->directory, "/", old.links)));
   if (!old.columns.empty() && !same_columns) {
     static_cast<void>(RemoveTree(StrCat(generation->directory, "/", old.columns)));
@@ -233,8 +237,7 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
     generation->verifying.store(true, std::memory_order_release);
   }
   generation->graph = std::move(links.graph);
-  const RecallCurve* curve = generation->graph->recall_curve();
-  published_curve_.store(curve == nullptr ? 0 : curve->rows(), std::memory_order_relaxed);
+  NotePublishedGraph(*generation->graph);
   generation->deaths.Reserve(files.slots);
   for (std::uint64_t word = 0; word < links.dead.size(); ++word) {
     for (std::uint64_t dead = links.dead[word]; dead != 0; dead &= dead - 1) {
@@ -242,7 +245,14 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
           static_cast<std::uint32_t>(word * 64 + static_cast<std::uint64_t>(std::countr_zero(dead))), 1);
     }
   }
+  CountLeftOut(*generation, generation->graph.get());
   return OkStatus();
+}
+
+void CollectionImpl::NotePublishedGraph(const Graph& graph) noexcept {
+  const RecallCurve* curve = graph.recall_curve();
+  published_curve_.store(curve == nullptr ? 0 : curve->rows(), std::memory_order_relaxed);
+  published_held_.store(HeldComponents(graph), std::memory_order_relaxed);
 }
 
 void CollectionImpl::SetPublished(const storage::PublishedFiles& files) {
@@ -268,7 +278,9 @@ void CollectionImpl::SetVerifyAtOpenBytes(std::uint64_t bytes) {
 
 Status CollectionImpl::LoadLinks(Generation* generation, const std::function<bool()>& give_up) {
   if (generation->graph->MappedLevel0() == nullptr) return OkStatus();
-  return generation->links->LoadLevel0(generation->graph.get(), generation->vectors->view(), give_up);
+  VDB_RETURN_IF_ERROR(generation->links->LoadLevel0(generation->graph.get(), generation->vectors->view(), give_up));
+  CountLeftOut(*generation, generation->graph.get());
+  return OkStatus();
 }
 
 bool CollectionImpl::IsEnding() const {

@@ -46,6 +46,19 @@ LinkFileStamp StampOf(const CollectionOptions& options, std::size_t dim, const s
           .dim = dim};
 }
 
+std::size_t HeldComponents(const Graph& graph) {
+  const CodeSpace* space = graph.code_space();
+  return space == nullptr ? 0 : space->components().held().size();
+}
+
+void CountLeftOut(const Generation& generation, Graph* graph) {
+  if (HeldComponents(*graph) == 0 || graph->MappedLevel0() != nullptr) return;
+  const std::function<bool(std::uint32_t)> has_row = generation.HasRow();
+  for (std::uint32_t slot = 0; slot < graph->linked(); ++slot) {
+    if (!generation.deaths.IsDead(slot) && (has_row == nullptr || has_row(slot))) graph->CountLeftOut(slot);
+  }
+}
+
 void MeasureRecall(const Generation& generation, Metric metric, Clock clock, const std::function<bool()>& stop) {
   const VectorView vectors = generation.vectors->view();
   const DistanceFunction distance(metric, vectors.dim);

@@ -95,7 +95,8 @@ class Generation {
   const storage::GenerationKey key;
   const std::string directory;  // holds the derived files
   Deaths deaths;
-  // Set once, before the generation is visible; shared with the one that takes this one's place in Renew.
+  // Set once, before the generation is visible; shared with the one that takes this one's place in Renew, which may get
+  // another graph.
   std::shared_ptr<FieldIndex> fields;
   std::shared_ptr<VectorFile> vectors;
   std::shared_ptr<Graph> graph;                 // linked in the background
@@ -137,6 +138,13 @@ CollectionOptions OptionsOf(const storage::VectorFieldSchema& field);
 
 // What published links must say. dim: of the vectors; options may not know it yet.
 LinkFileStamp StampOf(const CollectionOptions& options, std::size_t dim, const storage::PublishedFiles& files);
+
+// Components that codes of a graph hold; 0 for all, and for no codes.
+std::size_t HeldComponents(const Graph& graph);
+
+// Counts, for Graph::CodesAreOutgrown, the linked rows of a graph over this generation's slots, once. Not while nodes
+// are mapped: nothing then. Call as the graph's linker.
+void CountLeftOut(const Generation& generation, Graph* graph);
 
 // Measures the recall curve of a generation's graph, unless stop() says so meanwhile. One caller at a time per graph.
 // Throws std::bad_alloc.

@@ -179,8 +179,13 @@ float CodeSpace::PointNormSquared(const NodeCode& code) const {
 
 CodeSpace::QueryError CodeSpace::ErrorOf(const NodeCode& query) const {
   // A component of the query is wrong by up to s / 2, s^2 / 12 on the average of squares.
-  return {.variance = double{query.scale} * query.scale / 12,
-          .norm_squared = metric_ == Metric::kInnerProduct ? PointNormSquared(query) : 0};
+  QueryError error{.variance = double{query.scale} * query.scale / 12};
+  if (metric_ == Metric::kInnerProduct) {
+    error.norm_squared = PointNormSquared(query);
+  } else if (!components_.AreAll()) {
+    error.left_out = std::sqrt(std::max(0.0F, query.term - NormSquared(query)));
+  }
+  return error;
 }
 
 float CodeSpace::ExcessOf(const QueryError& query, const NodeCode& row, float distance) const {
@@ -191,7 +196,8 @@ float CodeSpace::ExcessOf(const QueryError& query, const NodeCode& row, float di
   // With rows a, b and errors d, e: |a + d - b - e|^2 - |a - b|^2 = 2 (a - b).(d - e) + |d - e|^2.
   if (metric_ != Metric::kInnerProduct) {
     const double square = std::max(distance, 0.0F);
-    return static_cast<float>(kDeviations * 2 * std::sqrt(both * square) + both * components);
+    return static_cast<float>(kDeviations * 2 * std::sqrt(both * square) + both * components +
+                              2 * query.left_out * row.residual);
   }
   // (a + d).(b + e) - a.b = a.e + b.d + d.e.
   const double variance = row_variance * query.norm_squared + query.variance * PointNormSquared(row);
@@ -199,6 +205,8 @@ float CodeSpace::ExcessOf(const QueryError& query, const NodeCode& row, float di
 }
 
 float CodeSpace::BoundOf(const NodeCode& query, float metric_distance) const {
+  // A code of zeros stands for what is too far away.
+  if (query.term >= kMaxNormSquared) return kNoBound;
   const float sum_rounding = kSumRounding * static_cast<float>(mean_.size()) + kDistanceRounding;
   float square = std::max(0.0F, DistanceOf(metric_distance));
   if (metric_ == Metric::kCosine) {

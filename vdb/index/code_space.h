@@ -82,15 +82,19 @@ class CodeSpace {
   struct QueryError {
     double variance = 0;      // of a component
     double norm_squared = 0;  // of the query; for inner product only
+    double left_out = 0;      // length of what the query has in components that are left out
   };
   QueryError ErrorOf(const NodeCode& query) const;
   // By how much `distance`, which is Distance between query and row, may be greater than DistanceOf: what it is on the
-  // average and three standard deviations, taking rounding errors as independent of rows and of each other.
+  // average and three standard deviations, taking rounding errors as independent of rows and of each other; and as much
+  // as what query and row have in components that are left out can be.
   float ExcessOf(const QueryError& query, const NodeCode& row, float distance) const;
 
   // Of what rows have in all components, |x - mean|^2, the most that may be in those that are left out, on the average;
   // with more, codes serve them badly. Ten times what is left out of the rows that are measured.
   static constexpr double kMostLeftOut = 5e-3;
+  // A row that has more than this of its own in them is an odd one.
+  static constexpr double kOddShare = 0.1;
   // What a row has in them, the error of the others included; 0 where all are held, and for inner product.
   double ShareLeftOut(const NodeCode& row) const;
 

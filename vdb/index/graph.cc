@@ -111,15 +111,14 @@ void Graph::SetLinks(std::uint32_t slot, std::uint32_t level, std::span<const st
   }
 }
 
-void Graph::CountLeftOut(std::uint32_t first, std::uint32_t end) {
-  if (code_space_ == nullptr || code_space_->components().AreAll()) return;
-  double sum = left_out_.load(std::memory_order_relaxed);
-  for (std::uint32_t slot = first; slot < end; ++slot) sum += code_space_->ShareLeftOut(Code(slot));
-  left_out_.store(sum, std::memory_order_relaxed);
+void Graph::CountLeftOut(std::uint32_t slot) {
+  const double share = code_space_->ShareLeftOut(Code(slot));
+  left_out_.store(left_out_.load(std::memory_order_relaxed) + share, std::memory_order_relaxed);
+  if (share > CodeSpace::kOddShare) odd_.fetch_add(1, std::memory_order_relaxed);
+  counted_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Graph::Finish(std::uint32_t end, const EntryPoint* entry) {
-  if (mapped_.load(std::memory_order_relaxed) == nullptr) CountLeftOut(linked_.load(std::memory_order_relaxed), end);
   // linked first: a reader that finds the new entry point has a linked() that covers it, for it loads the entry before.
   linked_.store(end, std::memory_order_release);
   if (entry != nullptr) {
@@ -174,7 +173,6 @@ Status Graph::ReplaceMapped(const std::function<Status()>& fill) {
     return filled;
   }
   level0_bytes_.store(std::size_t{reserved_} * node_bytes_, std::memory_order_relaxed);
-  CountLeftOut(0, linked_.load(std::memory_order_relaxed));
   mapped_.store(nullptr, std::memory_order_release);
   return OkStatus();
 }

@@ -15,6 +15,7 @@
 
 #include <vdb/status.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -100,9 +101,13 @@ class Graph {
     return *reinterpret_cast<const NodeCode*>(Node(slot) + code_offset_);
   }
 
-  // Whether the rows have so much in components that codes leave out that the graph should have codes of all.
+  // Whether the rows that were counted have so much in components that codes leave out that the graph should have codes
+  // of all: on the average, or some of them nearly all they have, and more than a walk's pool holds: their codes are
+  // alike.
   bool CodesAreOutgrown() const {
-    return left_out_.load(std::memory_order_relaxed) > CodeSpace::kMostLeftOut * linked();
+    const std::uint32_t rows = counted_.load(std::memory_order_relaxed);
+    return rows >= kMinCounted && (left_out_.load(std::memory_order_relaxed) > CodeSpace::kMostLeftOut * rows ||
+                                   odd_.load(std::memory_order_relaxed) > std::max(kMaxOdd, rows / kOddEvery));
   }
 
   // No node: false. Load it before linked(), which then covers it.
@@ -123,6 +128,8 @@ class Graph {
   void Reserve(std::uint32_t end);
   // Linker: of a slot that was reserved and is not linked yet.
   void SetCode(std::uint32_t slot, const float* row);
+  // Linker: a live row with a vector, of a slot that has a code, once.
+  void CountLeftOut(std::uint32_t slot);
   // Linker: replaces a node's links; the rest becomes the node's own slot.
   void SetLinks(std::uint32_t slot, std::uint32_t level, std::span<const std::uint32_t> links);
   // Linker: the batch up to `end` is complete; entry may be null (nothing in it was linked).
@@ -148,6 +155,11 @@ class Graph {
   // Segment s of level 0 holds kBaseNodes << s nodes.
   static constexpr unsigned kBaseBits = 10;
   static constexpr unsigned kSegments = 33 - kBaseBits;
+
+  // Of rows, for CodesAreOutgrown.
+  static constexpr std::uint32_t kMinCounted = 4'096;
+  static constexpr std::uint32_t kMaxOdd = 64;
+  static constexpr std::uint32_t kOddEvery = 10'000;
 
   struct Place {
     unsigned segment;
@@ -182,8 +194,6 @@ class Graph {
   // Upper links for slots [first, end).
   void ReserveUpper(std::uint32_t first, std::uint32_t end);
   void CountUpperBytes(std::uint32_t slots);
-  // Of slots [first, end), which have codes.
-  void CountLeftOut(std::uint32_t first, std::uint32_t end);
 
   const std::uint32_t m_;
   const std::size_t stride_;
@@ -191,8 +201,10 @@ class Graph {
   std::size_t code_offset_ = 0;    // of the code behind them
   std::size_t node_bytes_;
   std::shared_ptr<const CodeSpace> code_space_;
-  std::atomic<const CodeSpace*> codes_{nullptr};           // the same
-  std::atomic<double> left_out_{0};                        // sum of the nodes' ShareLeftOut
+  std::atomic<const CodeSpace*> codes_{nullptr};  // the same
+  std::atomic<double> left_out_{0};               // sum of ShareLeftOut of the rows that were counted
+  std::atomic<std::uint32_t> counted_{0};
+  std::atomic<std::uint32_t> odd_{0};                      // of them, with more than kOddShare
   const std::size_t upper_stride_;                         // words of an upper block: m, up to a power of two
   std::array<std::uint64_t, kMaxLevel + 1> thresholds_{};  // of Mix(slot), by level
   std::atomic<std::uint32_t> linked_{0};

@@ -65,6 +65,7 @@ class BatchLinker {
       for (std::size_t i = from; i < to && !GivesUp(); ++i) FindLinks(order_[i]);
     });
     if (given_up_.load(std::memory_order_relaxed)) return false;
+    CountLeftOut();
     for (const std::vector<OwnLinks>& row : own_) {
       for (const OwnLinks& own : row) graph_.SetLinks(own.slot, own.level, own.links);
     }
@@ -100,6 +101,12 @@ class BatchLinker {
         graph_.SetCode(slot, context_.vectors.row(slot));
       }
     });
+  }
+
+  void CountLeftOut() {
+    const CodeSpace* space = graph_.code_space();
+    if (space == nullptr || space->components().AreAll()) return;
+    for (const std::uint32_t slot : live_) graph_.CountLeftOut(slot);
   }
 
   // Distances of all live rows of the batch to each other, in tiles whose rows stay in the cache.

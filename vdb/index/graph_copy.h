@@ -1,9 +1,11 @@
 // A graph on other codes: the same links and entry point, what was measured of it, and each row's code made anew.
 //
-// Thread safety: call as the graph's linker; its readers are not disturbed.
+// In two steps, so that linking waits for the second one only. Thread safety: external lock; readers of the graph are
+// not disturbed.
 #ifndef VDB_INDEX_GRAPH_COPY_H_
 #define VDB_INDEX_GRAPH_COPY_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -14,9 +16,23 @@
 
 namespace vdb {
 
-// graph: with nodes in own memory. vectors: of its rows. Null if give_up() said so meanwhile. Throws std::bad_alloc.
-std::shared_ptr<Graph> CopyWithCodes(const Graph& graph, std::shared_ptr<const CodeSpace> space,
-                                     const VectorView& vectors, ThreadPool* pool, const std::function<bool()>& give_up);
+class GraphCopy {
+ public:
+  // graph: with nodes in own memory. Throws std::bad_alloc.
+  GraphCopy(std::shared_ptr<const Graph> graph, std::shared_ptr<const CodeSpace> space);
+
+  // Codes of the rows that are linked by now, beside the graph's linker. vectors: of them. False if give_up() said so
+  // meanwhile. Throws std::bad_alloc.
+  bool Encode(const VectorView& vectors, ThreadPool* pool, const std::function<bool()>& give_up);
+
+  // As the graph's linker: codes of rows that were linked since, and all links. Throws std::bad_alloc.
+  std::shared_ptr<Graph> Finish(const VectorView& vectors, ThreadPool* pool);
+
+ private:
+  const std::shared_ptr<const Graph> graph_;
+  const std::shared_ptr<Graph> copy_;
+  std::uint32_t encoded_ = 0;
+};
 
 }  // namespace vdb
 

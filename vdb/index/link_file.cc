@@ -223,7 +223,8 @@ class LinkFileReader {
     std::vector<std::uint32_t> held;
     VDB_RETURN_IF_ERROR(ReadVerified(kComponents, found->size / sizeof(std::uint32_t), &held));
     const bool ascend = std::ranges::adjacent_find(held, std::greater_equal<>()) == held.end();
-    if (held.empty() || !ascend || held.back() >= stamp_.dim || header_.rotation != 0) {
+    if (held.empty() || !ascend || held.back() >= stamp_.dim || header_.rotation != 0 ||
+        stamp_.metric == Metric::kInnerProduct) {
       return file_.Damaged("components of codes");
     }
     return CodeComponents(stamp_.dim, std::move(held));

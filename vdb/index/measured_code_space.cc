@@ -30,7 +30,9 @@ constexpr double kShareOfNeighbours = 1e-3;
 constexpr std::uint32_t kNeighbourQueries = 64;
 constexpr std::size_t kNeighbours = 10;
 // Rows among which neighbours are looked for.
-constexpr std::uint32_t kNeighbourRows = 262'144;
+constexpr std::uint32_t kNeighbourRows = 65'536;
+// Of the rows that are looked at, those that may have more than CodeSpace::kOddShare of their own in what is left out.
+constexpr std::size_t kOddRows = 1;
 constexpr std::size_t kLineBytes = 64;
 
 using Use = std::function<bool(std::uint32_t)>;
@@ -48,14 +50,19 @@ std::vector<std::uint32_t> SampleSlots(std::uint32_t rows, std::uint32_t count, 
   return slots;
 }
 
-// Of one pair of rows, or of a row and the mean, what share each component has in the squared distance; added to sums.
-// Nothing of pairs that are the same, or too far apart.
-void AddShares(const float* a, const float* b, std::vector<double>* sums) {
+double SquaredDistance(const float* a, const float* b, std::size_t dim) {
   double square = 0;
-  for (std::size_t i = 0; i < sums->size(); ++i) {
+  for (std::size_t i = 0; i < dim; ++i) {
     const double difference = double{a[i]} - double{b[i]};
     square += difference * difference;
   }
+  return square;
+}
+
+// Of one pair of rows, or of a row and the mean, what share each component has in the squared distance; added to sums.
+// Nothing of pairs that are the same, or too far apart.
+void AddShares(const float* a, const float* b, std::vector<double>* sums) {
+  const double square = SquaredDistance(a, b, sums->size());
   if (!(square > 0 && std::isfinite(square))) return;
   for (std::size_t i = 0; i < sums->size(); ++i) {
     const double difference = double{a[i]} - double{b[i]};
@@ -84,11 +91,7 @@ bool IsMuchBetter(const CodeSpace& rotated, const CodeSpace& plain, const Vector
   double rotated_errors = 0;
   for (const std::uint32_t slot : slots) {
     const float* row = vectors.row(slot);
-    double square = 0;
-    for (std::size_t i = 0; i < vectors.dim; ++i) {
-      const double difference = double{row[i]} - double{plain.mean()[i]};
-      square += difference * difference;
-    }
+    const double square = SquaredDistance(row, plain.mean().data(), vectors.dim);
     if (!(square > 0 && square <= CodeSpace::kMaxNormSquared)) continue;
     plain.Encode(row, code.at(0));
     plain_errors += double{code.at(0)->residual} * code.at(0)->residual / square;
@@ -140,6 +143,18 @@ std::size_t FillLines(std::size_t wanted, std::size_t dim) {
   return std::min(dim, RoundUp(sizeof(NodeCode) + wanted, kLineBytes) - sizeof(NodeCode));
 }
 
+// Whether some rows differ from others in hardly anything but what is left out.
+bool HasOddRows(const CodeComponents& chosen, const CodeSpace& plain, const VectorView& vectors,
+                const std::vector<std::uint32_t>& slots) {
+  std::size_t odd = 0;
+  for (const std::uint32_t slot : slots) {
+    const float* const row = vectors.row(slot);
+    const double left_out = chosen.SquareOfOthers(row, plain.mean().data());
+    odd += left_out > CodeSpace::kOddShare * SquaredDistance(row, plain.mean().data(), vectors.dim) ? 1 : 0;
+  }
+  return odd > kOddRows;
+}
+
 CodeComponents ChooseComponents(const CodeSpace& plain, const VectorView& vectors, std::uint32_t rows, const Use& use) {
   CodeComponents all(vectors.dim);
   const std::vector<std::uint32_t> sample = SampleSlots(rows, kMeanRows, use);
@@ -155,9 +170,12 @@ CodeComponents ChooseComponents(const CodeSpace& plain, const VectorView& vector
   const std::vector<double> between_neighbours = SharesOfNeighbours(
       plain, vectors, SampleSlots(rows, kNeighbourQueries, use), SampleSlots(rows, kNeighbourRows, use));
   left_out = std::min(left_out, MayBeLeftOut(order, between_neighbours, kShareOfNeighbours));
+  // Of rows that are all alike nothing can be said.
+  if (std::accumulate(between_neighbours.begin(), between_neighbours.end(), 0.0) < kNeighbourQueries) return all;
   order.resize(FillLines(vectors.dim - left_out, vectors.dim));
   std::ranges::sort(order);
-  return {vectors.dim, std::move(order)};
+  CodeComponents chosen(vectors.dim, std::move(order));
+  return HasOddRows(chosen, plain, vectors, sample) ? all : chosen;
 }
 
 }  // namespace
