@@ -75,7 +75,7 @@ TEST_F(RenewedCodes, AreSmallerOnceThereAreRowsEnoughAndLargerWhereTheyMustBe) {
   const std::uint64_t at_first = BytesOfARow();
   Put(3'000, 7'000);
   ASSERT_EQ(c().WaitForIndex(), OkStatus());
-  EXPECT_EQ(renewed.count(), 1U);
+  renewed.WaitBeyond(0);
   EXPECT_LT(BytesOfARow() + 300, at_first) << "bytes a row; 112 components of 512";
   const double recall = Recall(0, 7'000);
   EXPECT_GT(recall, 0.8);
@@ -90,7 +90,7 @@ TEST_F(RenewedCodes, AreSmallerOnceThereAreRowsEnoughAndLargerWhereTheyMustBe) {
   Put(7'000, 9'000, true);
   ASSERT_EQ(c().Publish(), OkStatus());  // so that codes alone are new afterwards
   ASSERT_EQ(c().WaitForIndex(), OkStatus());
-  EXPECT_EQ(renewed.count(), 2U);
+  renewed.WaitBeyond(1);
   EXPECT_GT(BytesOfARow() + 100, at_first);
   EXPECT_GT(Recall(7'000, 9'000, true), 0.8);
   EXPECT_NEAR(Recall(0, 7'000), recall, 0.05);

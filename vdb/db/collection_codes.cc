@@ -20,19 +20,27 @@ namespace {
 
 constexpr std::uint32_t kMaxRows = std::numeric_limits<std::uint32_t>::max();
 
+bool MayHaveOtherCodes(const Generation& generation) {
+  return generation.graph->code_space() != nullptr && generation.graph->MappedLevel0() == nullptr &&
+         !generation.verifying.load(std::memory_order_acquire);
+}
+
 }  // namespace
+
+bool CollectionImpl::CodesAreOutgrown(const Generation& generation) const {
+  return MayHaveOtherCodes(generation) && generation.graph->CodesAreOutgrown() &&
+         generation.graph->linked() >= codes_due_rows_.load(std::memory_order_relaxed);
+}
 
 std::shared_ptr<const CodeSpace> CollectionImpl::BetterCodes(const Generation& generation, bool idle) {
   const Graph& graph = *generation.graph;
   const CodeSpace* space = graph.code_space();
-  if (space == nullptr || graph.MappedLevel0() != nullptr || generation.verifying.load(std::memory_order_acquire)) {
-    return nullptr;
-  }
+  if (!MayHaveOtherCodes(generation)) return nullptr;
+  if (CodesAreOutgrown(generation)) return std::make_shared<const CodeSpace>(WithAllComponents(*space));
   const std::uint32_t linked = graph.linked();
-  if (linked < codes_due_rows_.load(std::memory_order_relaxed)) return nullptr;
-  if (graph.CodesAreOutgrown()) return std::make_shared<const CodeSpace>(WithAllComponents(*space));
   // A graph that was linked from its first rows on was given codes when there were too few to measure what may be left
-  // out. It is looked at when there are enough of them, and each time there are twice as many.
+  // out. It is looked at when there are enough of them, and each time there are twice as many, before recall is
+  // measured.
   if (!idle || !CalibrationIsDue(generation) || fixed_options_.metric == Metric::kInnerProduct ||
       linked < std::max(kMinRowsToLeaveOut, components_due_rows_.load(std::memory_order_relaxed)) ||
       !space->components().AreAll()) {
@@ -50,28 +58,32 @@ std::shared_ptr<const CodeSpace> CollectionImpl::BetterCodes(const Generation& g
 void CollectionImpl::RenewCodesIfDue(bool idle, ThreadPool* pool) {
   const std::shared_ptr<Generation> generation = PinView()->generation;
   const std::uint32_t linked = generation->graph->linked();
+  bool failed = false;
   try {
     std::shared_ptr<const CodeSpace> space = BetterCodes(*generation, idle);
     if (space == nullptr) return;
     SyncPoints::Reached("codes.before_renewal");
     GraphCopy copy(generation->graph, std::move(space));
-    if (copy.Encode(generation->vectors->view(), pool, [this] { return IsEnding(); })) TakeCopy(*generation, &copy);
+    if (!copy.Encode(generation->vectors->view(), pool, [this] { return IsEnding(); })) return;
+    failed = !TakeCopy(*generation, &copy);
   } catch (const std::bad_alloc&) {
-    // The copy stands beside the graph for a while. There may be memory later.
-    codes_due_rows_.store(linked > kMaxRows / 2 ? kMaxRows : linked + linked / 8, std::memory_order_relaxed);
+    failed = true;  // the copy stands beside the graph for a while
   }
+  // Not again at every tick.
+  if (failed) codes_due_rows_.store(linked > kMaxRows / 2 ? kMaxRows : linked + linked / 8, std::memory_order_relaxed);
 }
 
-void CollectionImpl::TakeCopy(const Generation& generation, GraphCopy* copy) {
+bool CollectionImpl::TakeCopy(const Generation& generation, GraphCopy* copy) {
   MutexLock publishing(&publish_mutex_);
   const PriorityLock linking(&link_mutex_);
-  if (PinView()->generation->graph != generation.graph) return;  // another thread was faster
+  const std::shared_ptr<const View> view = PinView();
+  if (view->generation->graph != generation.graph) return true;  // given up with its generation
   const std::shared_ptr<Graph> graph = copy->Finish(generation.vectors->view(), &database_.pool());
-  CountLeftOut(generation, graph.get());
-  if (graph->CodesAreOutgrown()) return;  // a sample does not show everything
+  CountLeftOut(*view->generation, graph.get());
+  if (graph->CodesAreOutgrown()) return true;  // a sample does not show everything
   const Status renewed = database_.RunExclusive([&]() -> Status {
     VDB_RETURN_IF_ERROR(CheckUsable());
-    if (writer_generation_->graph != generation.graph) return OkStatus();  // given up with its generation
+    if (writer_generation_->graph != generation.graph) return OkStatus();  // the same
     try {
       const std::shared_ptr<Generation> next = writer_generation_->Renew();
       next->graph = graph;
@@ -82,6 +94,7 @@ void CollectionImpl::TakeCopy(const Generation& generation, GraphCopy* copy) {
     return OkStatus();
   });
   if (renewed.ok()) SyncPoints::Reached("codes.renewed");
+  return renewed.ok();
 }
 
 }  // namespace vdb

@@ -196,9 +196,12 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
                           const std::function<bool()>& give_up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(link_mutex_);
   // Codes that the graph should rather have, by its rows; null for none. idle: there is time to measure rows.
   std::shared_ptr<const CodeSpace> BetterCodes(const Generation& generation, bool idle);
-  // Gives the graph such codes, beside searches and, until the last moment, beside linking.
-  void RenewCodesIfDue(bool idle, ThreadPool* pool);
-  void TakeCopy(const Generation& generation, GraphCopy* copy);
+  // Whether its codes are to be replaced by ones of all components.
+  bool CodesAreOutgrown(const Generation& generation) const;
+  // Gives the graph such codes, beside searches and, until the last moment, beside writers that link.
+  void RenewCodesIfDue(bool idle, ThreadPool* pool) ABSL_EXCLUSIVE_LOCKS_REQUIRED(codes_mutex_);
+  // False if it could not be.
+  bool TakeCopy(const Generation& generation, GraphCopy* copy);
   // Whether the graph has no recall curve, or has outgrown the one it has.
   bool CalibrationIsDue(const Generation& generation) const;
   // Measures the curve if it is due; not if another thread does.
@@ -262,6 +265,8 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   PriorityMutex link_mutex_;
   // One measurement at a time. Taken before all others.
   Mutex calibration_mutex_;
+  // One thread at a time makes codes. Taken before publish_mutex_.
+  Mutex codes_mutex_;
   // One publisher at a time. Taken before link_mutex_.
   Mutex publish_mutex_;
   storage::PublishedFiles published_ ABSL_GUARDED_BY(publish_mutex_);

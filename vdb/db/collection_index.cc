@@ -172,10 +172,13 @@ bool CollectionImpl::RunBackground(bool idle, ThreadPool* pool) {
     }
     const DatabaseImpl::Operation operation(&database_);
     if (!operation.status().ok() || dropped()) return true;
+    if (codes_mutex_.TryLock()) {  // a thread that waited would not link meanwhile
+      RenewCodesIfDue(idle, pool);
+      codes_mutex_.Unlock();
+    }
     PublishIfDue(idle);
     Purge();
     if (EpochsAreDue(*PinView()->generation)) static_cast<void>(RenewEpochs());  // else the next tick tries again
-    RenewCodesIfDue(idle, pool);
     if (idle) CalibrateIfDue();
   } catch (const std::bad_alloc&) {
     // What was not linked stays in the tail, where it is scanned; the next tick tries again.
@@ -232,9 +235,10 @@ void CollectionImpl::Tick() {
     const bool idle = quiet_ticks_ >= kQuietTicksToLink &&
                       ((WantsGraph(generation) && tail > 0) ||
                        (CalibrationIsDue(generation) && !calibrating_.load(std::memory_order_acquire)));
-    if (idle || EpochsAreDue(generation) || generation.graph->CodesAreOutgrown() ||
-        PublishIsDue(generation, quiet_ticks_ >= kQuietTicksToPublish)) {
-      ScheduleBackground(idle);
+    const bool is_quiet = quiet_ticks_ >= kQuietTicksToPublish;
+    const bool publish = PublishIsDue(generation, is_quiet);
+    if (idle || publish || EpochsAreDue(generation) || CodesAreOutgrown(generation)) {
+      ScheduleBackground(idle || (publish && is_quiet));
     }
   }
   EndOldScans();
@@ -258,7 +262,10 @@ Status CollectionImpl::WaitForIndex() {
     view = PinView();
   }
   view.reset();
-  RenewCodesIfDue(true, &database_.pool());
+  {
+    MutexLock renewing(&codes_mutex_);
+    RenewCodesIfDue(true, &database_.pool());
+  }
   MutexLock calibrating(&calibration_mutex_);
   Calibrate([] { return false; });
   return CheckUsable();

@@ -40,6 +40,7 @@ std::vector<std::uint64_t> DeadSlotsAt(const Deaths& deaths, Clock clock) {
 }  // namespace
 
 bool CollectionImpl::PublishIsDue(const Generation& generation, bool idle) const {
+  if (!database_.CheckWritable().ok()) return false;
   const std::uint64_t changes =
       Changes(generation.LoadClock().committed, published_slots_.load(std::memory_order_relaxed),
               deaths_.load(std::memory_order_relaxed) - published_deaths_.load(std::memory_order_relaxed));
@@ -71,7 +72,7 @@ Status CollectionImpl::PublishForClose() {
 
 void CollectionImpl::PublishIfDue(bool idle) {
   const std::shared_ptr<const View> view = PinView();
-  if (!database_.CheckWritable().ok() || !PublishIsDue(*view->generation, idle)) return;
+  if (!PublishIsDue(*view->generation, idle)) return;
   static_cast<void>(PublishGeneration(view->generation.get()));
 }
 

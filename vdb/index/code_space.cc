@@ -163,7 +163,7 @@ float CodeSpace::NormSquared(const NodeCode& code) const {
 double CodeSpace::ShareLeftOut(const NodeCode& row) const {
   if (components_.AreAll() || metric_ == Metric::kInnerProduct) return 0;
   const double left_out = double{row.residual} * row.residual;
-  if (left_out == 0) return 0;
+  if (left_out < 1e-60) return 0;  // a row that is the mean
   return std::isfinite(left_out) ? left_out / (left_out + double{row.term}) : 1;
 }
 

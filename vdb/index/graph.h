@@ -157,7 +157,7 @@ class Graph {
   static constexpr unsigned kSegments = 33 - kBaseBits;
 
   // Of rows, for CodesAreOutgrown.
-  static constexpr std::uint32_t kMinCounted = 4'096;
+  static constexpr std::uint32_t kMinCounted = 512;
   static constexpr std::uint32_t kMaxOdd = 64;
   static constexpr std::uint32_t kOddEvery = 10'000;
 

@@ -65,7 +65,6 @@ class BatchLinker {
       for (std::size_t i = from; i < to && !GivesUp(); ++i) FindLinks(order_[i]);
     });
     if (given_up_.load(std::memory_order_relaxed)) return false;
-    CountLeftOut();
     for (const std::vector<OwnLinks>& row : own_) {
       for (const OwnLinks& own : row) graph_.SetLinks(own.slot, own.level, own.links);
     }
@@ -78,6 +77,7 @@ class BatchLinker {
         has_entry_ = true;
       }
     }
+    CountLeftOut();  // after all that may throw: the batch would be linked again
     graph_.Finish(end_, &entry);
     return true;
   }

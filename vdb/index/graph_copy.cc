@@ -1,5 +1,6 @@
 #include "vdb/index/graph_copy.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <span>
@@ -18,7 +19,7 @@ GraphCopy::GraphCopy(std::shared_ptr<const Graph> graph, std::shared_ptr<const C
 }
 
 bool GraphCopy::Encode(const VectorView& vectors, ThreadPool* pool, const std::function<bool()>& give_up) {
-  const std::uint32_t linked = graph_->linked();
+  const std::uint32_t linked = std::min(graph_->linked(), vectors.rows);
   copy_->Reserve(linked);
   std::atomic<bool> given_up{false};
   pool->ParallelFor(linked - encoded_, kRowsPerTask, [&](std::size_t from, std::size_t to) {
