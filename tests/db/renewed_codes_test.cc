@@ -6,11 +6,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <memory>
 #include <random>
 #include <thread>
 
 #include "tests/db/gate.h"
 #include "tests/db/one_collection.h"
+#include "vdb/util/mutex.h"
+#include "vdb/util/steady_time.h"
+#include "vdb/util/sync_point.h"
 
 namespace vdb {
 namespace {
@@ -126,6 +131,39 @@ TEST_F(RenewedCodes, WaitForNobodyWhoReadsOrWrites) {
   EXPECT_EQ(scanned, 9'000U) << "as it was when the scan began";
   const SearchResult result = c().Search({.vector = VectorOf(5, false), .k = 1, .exact = true}).value();
   EXPECT_NE(result.hits.at(0).id, "r5");
+}
+
+// Nobody writes or closes: what is found in memory is for the next opening, too.
+TEST_F(RenewedCodes, ArePublishedByTheClock) {
+  SteadyTime::SetTickPeriod(std::chrono::milliseconds(5));
+  Reopen();
+  struct Order {
+    Mutex mutex;
+    CondVar changed;
+    int renewed ABSL_GUARDED_BY(mutex) = 0;
+    bool published ABSL_GUARDED_BY(mutex) = false;  // after the second time
+  };
+  const auto order = std::make_shared<Order>();
+  SyncPoints::Set("codes.renewed", [order] {
+    MutexLock lock(&order->mutex);
+    ++order->renewed;
+  });
+  SyncPoints::Set("publish.after_catalog", [order] {
+    MutexLock lock(&order->mutex);
+    order->published = order->renewed == 2;
+    order->changed.NotifyAll();
+  });
+  Put(0, 3'000);
+  ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  Put(3'000, 7'000);
+  ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  Put(7'000, 8'500, true);  // too few for a publication of their own
+  {
+    MutexLock lock(&order->mutex);
+    while (!order->published) order->changed.Wait(&order->mutex);
+  }
+  SyncPoints::Clear();
+  SteadyTime::SetTickPeriod(std::chrono::milliseconds(1'000));
 }
 
 }  // namespace
