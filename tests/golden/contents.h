@@ -10,6 +10,8 @@
 //
 // And format-1.0-codes: "codes", int8 codes with a recall curve; "rotated", the same with one component that outweighs
 // the others, so that its codes are rotated.
+//
+// And format-1.0-components: "components", whose codes leave out those in which all records are alike.
 #ifndef VDB_TESTS_GOLDEN_CONTENTS_H_
 #define VDB_TESTS_GOLDEN_CONTENTS_H_
 
@@ -116,6 +118,23 @@ inline std::vector<float> CodedVector(int i, bool outlier) {
     v[j] = static_cast<float>(static_cast<int>(state >> 24) - 128) / 64;
   }
   if (outlier) v[7] = kCodedOutlier * (i % 2 == 0 ? 1.0F : -1.0F);
+  return v;
+}
+
+inline constexpr int kQuiet = 4'200;  // enough rows to tell what may be left out
+inline constexpr std::size_t kQuietDim = 256;
+inline constexpr int kLoudComponents = 30;
+
+inline std::string QuietId(int i) {
+  return "q" + std::to_string(i);
+}
+inline std::vector<float> QuietVector(int i) {
+  std::vector<float> v(kQuietDim, 2.0F);
+  std::uint32_t state = 88'675'123U + static_cast<std::uint32_t>(i);
+  for (int j = 0; j < kLoudComponents; ++j) {
+    state = state * 1'664'525U + 1'013'904'223U;
+    v[static_cast<std::size_t>(j) * 8] = static_cast<float>(state >> 30);
+  }
   return v;
 }
 

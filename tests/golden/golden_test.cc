@@ -235,5 +235,27 @@ TEST_F(GoldenFolder, Int8CodesRotationAndRecallCurve) {
   }
 }
 
+TEST_F(GoldenFolder, ComponentsOfCodes) {
+  Unpack("1.0-components");
+  for (int round = 0; round < 2; ++round) {
+    Collection c = Open("components");
+    EXPECT_EQ(c.WaitForIndex(), OkStatus());
+    const CollectionStats stats = c.Stats().value();
+    EXPECT_EQ(stats.damage, "");
+    EXPECT_EQ(stats.linked, static_cast<std::uint64_t>(kQuiet + round));
+    // 48 of 256 components, in one line with what they mean; ids and links beside them.
+    EXPECT_LT(stats.anonymous_bytes, static_cast<std::uint64_t>(kQuiet) * 220);
+    for (int i = 0; i < kQuiet; i += 100) {
+      const std::vector<float> v = QuietVector(i);
+      EXPECT_EQ(c.Get(QuietId(i), true).value().vector, v);
+      EXPECT_EQ(c.Search({.vector = v, .k = 1, .exact = true}).value().hits.at(0).id, QuietId(i));
+    }
+    EXPECT_EQ(c.Verify(), OkStatus());
+    const std::vector<float> v = QuietVector(kQuiet);
+    c.Upsert({QuietId(kQuiet), v, "{}"}).value();
+    Reopen();
+  }
+}
+
 }  // namespace
 }  // namespace vdb

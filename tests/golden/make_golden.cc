@@ -1,5 +1,5 @@
-// make_golden FOLDER [bare|codes]: writes the database that contents.h describes (or another one of it), and ends
-// without closing it, so that the store's log holds commits.
+// make_golden FOLDER [bare|codes|components]: writes the database that contents.h describes (or another one of it), and
+// ends without closing it, so that the store's log holds commits.
 
 #include <unistd.h>
 #include <vdb/bulk_loader.h>
@@ -90,6 +90,19 @@ void WriteCoded(Database* database, std::string_view name, bool outlier) {
   loader.Finish().value();
 }
 
+void WriteQuiet(Database* database) {
+  BulkLoader loader = BulkLoader::Begin(database, "components", BulkMode::kCreate,
+                                        {.dim = kQuietDim, .metric = Metric::kL2Squared, .m = 4, .ef_construction = 40})
+                          .value();
+  for (int i = 0; i < kQuiet; ++i) {
+    const std::string id = QuietId(i);
+    const std::vector<float> v = QuietVector(i);
+    const RecordView record{id, v, "{}"};
+    loader.Add({&record, 1}).value();
+  }
+  loader.Finish().value();
+}
+
 }  // namespace
 }  // namespace vdb
 
@@ -97,13 +110,18 @@ void WriteCoded(Database* database, std::string_view name, bool outlier) {
 int main(int count, char** words) {
   const bool bare = count == 3 && std::string_view(words[2]) == "bare";
   const bool codes = count == 3 && std::string_view(words[2]) == "codes";
-  if (count != 2 && !bare && !codes) {
-    std::fprintf(stderr, "usage: make_golden FOLDER [bare|codes]\n");
+  const bool components = count == 3 && std::string_view(words[2]) == "components";
+  if (count != 2 && !bare && !codes && !components) {
+    std::fprintf(stderr, "usage: make_golden FOLDER [bare|codes|components]\n");
     return 2;
   }
   vdb::Database database = vdb::Database::Open(words[1]).value();
   if (bare) {
     vdb::WriteBare(&database);
+    ::_exit(0);
+  }
+  if (components) {
+    vdb::WriteQuiet(&database);
     ::_exit(0);
   }
   if (codes) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes tests/golden/format-NAME.tar.gz: make_golden.sh PROGRAM NAME [bare|codes], e.g. 1.0, or 1.0-bare with bare
+# Writes tests/golden/format-NAME.tar.gz: make_golden.sh PROGRAM NAME [bare|codes|components], e.g. 1.0, or 1.0-bare with bare
 set -eu
 program=$(realpath "$1")
 archive=$(realpath "$(dirname "$0")")/format-$2.tar.gz

@@ -155,9 +155,10 @@ bool HasOddRows(const CodeComponents& chosen, const CodeSpace& plain, const Vect
   return odd > kOddRows;
 }
 
-CodeComponents ChooseComponents(const CodeSpace& plain, const VectorView& vectors, std::uint32_t rows, const Use& use) {
+// sample: of the rows, as the mean was measured on.
+CodeComponents ChooseComponents(const CodeSpace& plain, const VectorView& vectors, std::uint32_t rows,
+                                const std::vector<std::uint32_t>& sample, const Use& use) {
   CodeComponents all(vectors.dim);
-  const std::vector<std::uint32_t> sample = SampleSlots(rows, kMeanRows, use);
   if (sample.size() < kMinRowsToLeaveOut) return all;
   std::vector<double> shares(vectors.dim);
   for (const std::uint32_t slot : sample) AddShares(vectors.row(slot), plain.mean().data(), &shares);
@@ -209,7 +210,7 @@ CodeSpace MeasureCodeSpace(Metric metric, const VectorView& vectors, std::uint32
   if (metric == Metric::kInnerProduct) return plain;
   CodeSpace rotated(metric, mean, largest_norm, RotationKind::kHadamard);
   if (IsMuchBetter(rotated, plain, vectors, SampleSlots(rows, kComparedRows, use))) return rotated;
-  const CodeComponents components = ChooseComponents(plain, vectors, rows, use);
+  const CodeComponents components = ChooseComponents(plain, vectors, rows, slots, use);
   if (components.AreAll()) return plain;
   return {metric, std::move(mean), largest_norm, components};
 }
