@@ -214,7 +214,7 @@ TEST_P(Excess, IsThreeTimesWhatIsMeasured) {
       const double wanted =
           (double{space.DistanceOf(1)} - double{space.DistanceOf(0)}) * exact + double{space.DistanceOf(0)};
       const float distance = DistanceBetween(space, query[0], row[0]);
-      const double share = (distance - wanted) / double{space.ExcessOf(error, row[0], distance)};
+      const double share = (distance - wanted) / double{space.ExcessOf(error, row[0]).At(distance)};
       squares += share * share;
       ++pairs;
       beyond += share > 1 ? 1 : 0;

@@ -200,9 +200,30 @@ TEST_F(CodesOfSome, RankingAgainReachesAsFarAsTheyMayBeWrong) {
       const float distance = Between(query_code.front(), row_code.front());
       const float exact = index_.distance()(query.data(), row.data());
       EXPECT_GT(distance, exact + 20);
-      EXPECT_LE(distance - space().ExcessOf(error, row_code.front(), distance), exact);
+      EXPECT_LE(distance - space().ExcessOf(error, row_code.front()).At(distance), exact);
     }
   }
+}
+
+// Of rows that look farther than they are, because they are what the query is in a component that is left out.
+TEST_F(CodesOfSome, AWalkKeepsWhatMayBeNearer) {
+  constexpr std::size_t kNearer = 14;
+  Rows rows;
+  std::mt19937 random(13);
+  std::normal_distribution<float> normal;
+  const std::vector<float> base = RowsWith(0.01F, 1, 21).front();
+  for (std::size_t i = 0; i < kNearer + 10; ++i) {
+    std::vector<float>& row = rows.emplace_back(base);
+    for (std::size_t c = 0; c < kDim; ++c) row[c] += IsLoud(c) ? normal(random) * (i < kNearer ? 0.5F : 0.6F) : 0;
+    if (i >= kNearer) row[255] += 10;
+  }
+  index_.Add(rows);
+  index_.LinkAll(60);
+  std::vector<float> query = base;
+  query[255] += 10;
+  const GraphSearchResult result = index_.Walk(query, {.k = 10, .ef = AdaptivePool(10), .stop_factor = 1});
+  ASSERT_EQ(result.hits.size(), 10U);
+  for (const ScoredSlot& hit : result.hits) EXPECT_GE(hit.slot, kRows + kNearer) << hit.distance;
 }
 
 // A graph whose rows have outgrown its codes gets codes of all components, and finds them again.

@@ -67,12 +67,13 @@ TEST(VisitedSet, GathersEachSlotOnceAndForgets) {
   VisitedSet visited;
   for (int round = 0; round < 3; ++round) {
     visited.Begin(1'000);
-    visited.Reserve(7);
-    for (const std::uint32_t slot : {5U, 999U, 5U, 64U, 63U, 64U}) visited.Gather(slot);
+    constexpr std::array slots = {5U, 1'000U, 999U, 5U, 64U, 63U, 64U};
+    visited.Gather(5);
+    visited.Gather(
+        slots.size(), [&](std::size_t i) { return slots.at(i); }, [](std::uint32_t slot) { return slot < 1'000; });
     EXPECT_EQ(std::vector(visited.log(), visited.log() + visited.size()), (std::vector<std::uint32_t>{5, 999, 64, 63}));
   }
   visited.Begin(100'000);
-  visited.Reserve(2);
   visited.Gather(99'999);
   EXPECT_EQ(visited.size(), 1U);
 }
@@ -99,14 +100,18 @@ class PlainPool {
     open_.erase(nearest);
     return true;
   }
-  // What is beyond the stop rule is a result only as one of the nearest that are kept.
+  // What is beyond the stop rule is a result only as one of the nearest that are kept, and near enough.
   void EndStep() {
     const StopRule& stop = limits_.stop;
     if (stop.rank == 0 || accepted_.size() < stop.rank) return;
-    stop_ = stop.factor * std::max(0.0F, accepted_[stop.rank - 1].distance + stop.base) - stop.base;
-    if (accepted_.size() < limits_.keep) return;
-    while (accepted_.size() > limits_.keep && accepted_.back().distance > stop_) accepted_.pop_back();
-    worst_ = std::max(stop_, accepted_.back().distance);
+    const float nearest = accepted_[stop.rank - 1].distance;
+    stop_ = stop.factor * std::max(0.0F, nearest + stop.base) - stop.base;
+    const auto [per_root, constant] = limits_.keep.excess;
+    const double excess = per_root * std::sqrt(std::max(0.0, double{nearest})) + constant;
+    const float within = std::max(stop_, nearest + 2 * static_cast<float>(excess));
+    while (accepted_.back().distance > within) accepted_.pop_back();
+    while (accepted_.size() > limits_.keep.most && accepted_.back().distance > stop_) accepted_.pop_back();
+    worst_ = accepted_.size() < limits_.keep.most ? within : std::max(stop_, accepted_.back().distance);
   }
   const std::vector<ScoredSlot>& Accepted() const { return accepted_; }
 
@@ -134,7 +139,11 @@ TYPED_TEST(Pools, DoAsThePlainOne) {
       limits.stop = {.rank = 1 + random() % limits.acceptable,
                      .factor = std::array{1.0F, 1.1F, 1.5F}[random() % 3],
                      .base = std::array{0.0F, 10.0F, 25.0F}[random() % 3]};
-      if (round % 3 == 1) limits.keep = limits.stop.rank + random() % 8;
+      if (round % 3 == 1) limits.keep.most = limits.stop.rank + random() % 8;
+      if (round % 2 == 1) {
+        limits.keep.excess = {.per_root = std::array{0.0, 0.3}[random() % 2],
+                              .constant = std::array{0.0, 2.0, 8.0}[random() % 3]};
+      }
     }
     const std::uint32_t acceptable_percent = std::array{100U, 70U, 10U, 0U}[random() % 4];
     PlainPool plain(limits);

@@ -188,20 +188,25 @@ CodeSpace::QueryError CodeSpace::ErrorOf(const NodeCode& query) const {
   return error;
 }
 
-float CodeSpace::ExcessOf(const QueryError& query, const NodeCode& row, float distance) const {
+CodeExcess CodeSpace::ExcessOf(const QueryError& query, const NodeCode& row) const {
   // Each side's error is spread over all directions. In double: products of four lengths may be beyond float32.
   const auto components = static_cast<double>(centre_.size());
   const double row_variance = double{row.residual} * row.residual / components;
   const double both = row_variance + query.variance;
   // With rows a, b and errors d, e: |a + d - b - e|^2 - |a - b|^2 = 2 (a - b).(d - e) + |d - e|^2.
   if (metric_ != Metric::kInnerProduct) {
-    const double square = std::max(distance, 0.0F);
-    return static_cast<float>(kDeviations * 2 * std::sqrt(both * square) + both * components +
-                              2 * query.left_out * row.residual);
+    return {.per_root = kDeviations * 2 * std::sqrt(both),
+            .constant = both * components + 2 * query.left_out * row.residual};
   }
   // (a + d).(b + e) - a.b = a.e + b.d + d.e.
   const double variance = row_variance * query.norm_squared + query.variance * PointNormSquared(row);
-  return static_cast<float>(kDeviations * std::sqrt(variance));
+  return {.per_root = 0, .constant = kDeviations * std::sqrt(variance)};
+}
+
+CodeExcess CodeSpace::ExcessNear(const QueryError& query, const NodeCode& row) const {
+  CodeExcess excess = ExcessOf(query, row);
+  excess.constant += 2 * query.left_out * query.left_out;
+  return excess;
 }
 
 float CodeSpace::BoundOf(const NodeCode& query, float metric_distance) const {

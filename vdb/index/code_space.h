@@ -35,6 +35,16 @@ struct NodeCode {
   const std::int8_t* bytes() const { return reinterpret_cast<const std::int8_t*>(this + 1); }
 };
 
+// By how much distances of codes may be greater than those of the rows: what grows with their root, and the rest.
+struct CodeExcess {
+  double per_root = 0;
+  double constant = 0;
+
+  float At(float distance) const {
+    return static_cast<float>(distance > 0 ? per_root * std::sqrt(double{distance}) + constant : constant);
+  }
+};
+
 class CodeSpace {
  public:
   // What is farther from the mean gets a code of zeros, so that distances of codes are always numbers. Those of the
@@ -85,10 +95,12 @@ class CodeSpace {
     double left_out = 0;      // length of what the query has in components that are left out
   };
   QueryError ErrorOf(const NodeCode& query) const;
-  // By how much `distance`, which is Distance between query and row, may be greater than DistanceOf: what it is on the
-  // average and three standard deviations, taking rounding errors as independent of rows and of each other; and as much
-  // as what query and row have in components that are left out can be.
-  float ExcessOf(const QueryError& query, const NodeCode& row, float distance) const;
+  // By how much Distance between query and row may be greater than DistanceOf: what it is on the average and three
+  // standard deviations, taking rounding errors as independent of rows and of each other; and as much as what query and
+  // row have in components that are left out can be.
+  CodeExcess ExcessOf(const QueryError& query, const NodeCode& row) const;
+  // The same for any row whose rounding errors are like row's: it may be all that the query is in what is left out.
+  CodeExcess ExcessNear(const QueryError& query, const NodeCode& row) const;
 
   // Of what rows have in all components, |x - mean|^2, the most that may be in those that are left out, on the average;
   // with more, codes serve them badly. Ten times what is left out of the rows that are measured.

@@ -38,22 +38,24 @@ StopRule StopRuleFor(const GraphSearchOptions& options, const DistanceFunction& 
   return rule;
 }
 
-// One search: level 0 after the descent, with either pool. Hits get the distances of the codes.
-template <typename Codes, typename Visible>
-GraphSearchResult RunWalk(Walk<Codes>* walk, EntryPoint entry, const GraphSearchOptions& options, StopRule stop,
-                          const Visible& visible) {
-  GraphSearchResult result;
-  if (options.hidden != kNoSlot) walk->Hide(options.hidden);
-  const ScoredSlot start = walk->Descend(entry, 0);
+// excess: of candidates that may be among the k nearest.
+WalkLimits LimitsFor(const GraphSearchOptions& options, StopRule stop, CodeExcess excess) {
   WalkLimits limits{
       .ef = options.ef, .level = 0, .stop = stop, .max_distances = options.max_distances, .deadline = options.deadline};
-  if (stop.rank > 0) limits.keep = RerankPool(options.k);
+  if (stop.rank > 0) limits.keep = {.most = RerankPool(options.k), .excess = excess};
+  return limits;
+}
+
+// One search: level 0 from `start`, with either pool. Hits get the distances of the codes.
+template <typename Codes, typename Visible>
+GraphSearchResult RunWalk(Walk<Codes>* walk, ScoredSlot start, const WalkLimits& limits, const Bitset* matches,
+                          const Visible& visible) {
+  GraphSearchResult result;
   const auto search = [&](const auto& accept, auto* pool) {
     result.gave_up = !walk->template Search<1>(start, limits, accept, PaperRules(), pool);
     if (!result.gave_up) pool->Take(&result.hits, nullptr);
   };
-  const Bitset* matches = options.matches;
-  if (matches == nullptr && options.ef <= kSortedPoolEf) {
+  if (matches == nullptr && limits.ef <= kSortedPoolEf) {
     search(visible, &ThreadScratch().sorted);
   } else {
     const auto accept = [&](std::uint32_t slot) {
@@ -61,7 +63,7 @@ GraphSearchResult RunWalk(Walk<Codes>* walk, EntryPoint entry, const GraphSearch
     };
     search(accept, &ThreadScratch().heaps);
   }
-  result.timed_out = result.gave_up && options.deadline.Passed();
+  result.timed_out = result.gave_up && limits.deadline.Passed();
   result.distances = walk->counts().distances;
   result.expanded = walk->counts().expanded;
   return result;
@@ -91,7 +93,8 @@ GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, con
     StopRule metric_stop = stop;
     if (distance.metric() == Metric::kInnerProduct && space != nullptr)
       metric_stop.base += space->DistanceOf(0);  // the codes' distances are that much larger
-    result = RunWalk(&walk, entry, options, metric_stop, visible);
+    if (options.hidden != kNoSlot) walk.Hide(options.hidden);
+    result = RunWalk(&walk, walk.Descend(entry, 0), LimitsFor(options, metric_stop, {}), options.matches, visible);
     if (result.hits.size() > options.k) result.hits.resize(options.k);
   } else {
     NodeCode* const query_code = scratch.query.Resize(space->node_bytes());
@@ -101,7 +104,10 @@ GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, con
     GraphSearchOptions breadth = options;
     // Any row tells how coarse codes are: the one where the walk begins is in the cache.
     if (space->IsCoarse(*query_code) || space->IsCoarse(graph.Code(entry.slot))) breadth.ef *= kCoarseBreadth;
-    result = RunWalk(&walk, entry, breadth, stop, visible);
+    if (options.hidden != kNoSlot) walk.Hide(options.hidden);
+    const ScoredSlot start = walk.Descend(entry, 0);
+    const CodeExcess excess = space->ExcessNear(space->ErrorOf(*query_code), graph.Code(start.slot));
+    result = RunWalk(&walk, start, LimitsFor(breadth, stop, excess), options.matches, visible);
     result.hits = Rerank({graph, vectors, distance}, query, *query_code, result.hits, options.k);
   }
   result.linked = linked;

@@ -24,8 +24,10 @@ std::vector<ScoredSlot> Rerank(const RerankSource& source, const float* query, c
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const ScoredSlot candidate = candidates[i];
     if (nearest.size() == k) {
-      const float excess = space.ExcessOf(query_error, source.graph.Code(candidate.slot), candidate.distance);
-      if (candidate.distance - excess > space.DistanceOf(nearest.Farthest())) break;
+      const NodeCode& code = source.graph.Code(candidate.slot);
+      const float behind = candidate.distance - space.DistanceOf(nearest.Farthest());
+      if (behind > space.ExcessNear(query_error, code).At(candidate.distance)) break;
+      if (behind > space.ExcessOf(query_error, code).At(candidate.distance)) continue;
     }
     if (i + kAhead < candidates.size()) prefetch(i + kAhead);
     nearest.Add({.distance = source.distance(query, source.vectors.row(candidate.slot)), .slot = candidate.slot});

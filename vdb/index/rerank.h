@@ -23,7 +23,8 @@ struct RerankSource {
 };
 
 // candidates: nearest first by the codes. Returns at most k with the metric's distances, nearest first. Ends
-// early once the next candidate would have to be wrong by more than ExcessOf to enter.
+// early once the next candidate would have to be wrong by more than ExcessNear to enter; those by more than ExcessOf
+// are passed over.
 std::vector<ScoredSlot> Rerank(const RerankSource& source, const float* query, const NodeCode& query_code,
                                std::span<const ScoredSlot> candidates, std::size_t k);
 

@@ -44,17 +44,28 @@ class VisitedSet {
     if (words_.size() < wanted) words_.resize(std::max(wanted, words_.size() + words_.size() / 2));
   }
 
-  // Room for this many Gather calls.
-  void Reserve(std::size_t more) {
-    if (log_.size() < size_ + more) log_.resize(std::max(size_ + more, 2 * log_.size()));
+  // Marks slot_at(i) for each i in [0, count), where may_see(slot); those that were not marked before join the log. No
+  // branch: whether one was is hard to predict. All in registers: a store to a word might be one to size_, for all the
+  // compiler knows.
+  template <typename SlotAt, typename MaySee>
+  void Gather(std::size_t count, const SlotAt& slot_at, const MaySee& may_see) {
+    if (log_.size() < size_ + count) log_.resize(std::max(size_ + count, 2 * log_.size()));
+    std::uint64_t* const words = words_.data();
+    std::uint32_t* const log = log_.data();
+    std::size_t size = size_;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t slot = slot_at(i);
+      if (!may_see(slot)) continue;
+      const std::uint64_t word = words[slot / 64];
+      log[size] = slot;
+      size += static_cast<std::size_t>(~(word >> (slot % 64)) & 1);
+      words[slot / 64] = word | std::uint64_t{1} << (slot % 64);
+    }
+    size_ = size;
   }
-
-  // Marks a slot; it joins the log if it was not marked before. No branch: whether it was is hard to predict.
   void Gather(std::uint32_t slot) {
-    std::uint64_t& word = words_[slot / 64];
-    log_[size_] = slot;
-    size_ += static_cast<std::size_t>(~(word >> (slot % 64)) & 1);
-    word |= std::uint64_t{1} << (slot % 64);
+    Gather(
+        1, [slot](std::size_t) { return slot; }, [](std::uint32_t) { return true; });
   }
 
   // What was gathered since Begin, in order.
@@ -79,12 +90,26 @@ struct StopRule {
   float StopBeyond(float distance) const { return factor * std::max(0.0F, distance + base) - base; }
 };
 
+// Which acceptable candidates are held though the stop rule expands them no more: the distances are those of codes, and
+// rows have the last word. As many as `most`, and none that would have to be wrong by more than twice the excess to be
+// among the rank nearest: once for its own error and once for that of the rank-th.
+struct KeepRule {
+  std::size_t most = std::numeric_limits<std::size_t>::max();
+  CodeExcess excess = {.constant = std::numeric_limits<double>::infinity()};
+
+  // The distance beyond which nothing is held, from that of the rank-th nearest.
+  float KeepWithin(float distance) const {
+    const float within = distance + 2 * excess.At(distance);
+    return within >= distance ? within : std::numeric_limits<float>::infinity();  // no number: of what is out of range
+  }
+};
+
 // How much a pool holds.
 struct PoolLimits {
   std::size_t acceptable = 0;                                 // ef
   std::size_t all = std::numeric_limits<std::size_t>::max();  // with those that are not acceptable
   StopRule stop = {};
-  std::size_t keep = std::numeric_limits<std::size_t>::max();  // acceptable ones held though the rule expands no more
+  KeepRule keep = {};
 };
 
 // Candidates sorted by distance, of which ef acceptable ones are kept; others stay among them as long as they are
@@ -102,15 +127,21 @@ class SortedPool {
 
   // Only what MayEnter.
   void Insert(float distance, std::uint32_t slot, bool acceptable) {
+    if (size_ == keys_.size()) Grow(2 * size_);
     const std::uint64_t key = OrderedKey(distance, slot);
-    std::size_t at = 0;
-    for (std::size_t length = size_; length > 0;) {
-      const std::size_t half = length / 2;
-      const bool right = keys_[at + half] < key;
-      at += right ? half + 1 : 0;
-      length = right ? length - half - 1 : half;
+    const std::size_t at = MakeRoom(key);
+    keys_[at] = key;
+    flags_[at] = acceptable ? kAcceptable : 0;
+    ++size_;
+    cursor_ = std::min(cursor_, at);
+    accepted_ += acceptable ? 1 : 0;
+    if (accepted_ < limits_.acceptable && size_ < limits_.all) return;
+    if (accepted_ > limits_.acceptable || size_ > limits_.all) Drop();
+    if (accepted_ == limits_.acceptable) {
+      while ((flags_[size_ - 1] & kAcceptable) == 0) Drop();  // nothing beyond the farthest acceptable one
     }
-    Place(at, key, acceptable);
+    cursor_ = std::min(cursor_, size_);
+    worst_ = std::min(worst_, Farthest());
   }
 
   // The nearest candidate that was not expanded, marked as such.
@@ -137,11 +168,16 @@ class SortedPool {
       at = 0;
       for (std::size_t left = limits_.stop.rank; (left -= flags_[at] & kAcceptable) > 0;) ++at;
     }
-    stop_ = limits_.stop.StopBeyond(FromOrderedKey(keys_[at]).distance);
-    if (accepted_ < limits_.keep) return;
-    while ((accepted_ > limits_.keep || (flags_[size_ - 1] & kAcceptable) == 0) && Farthest() > stop_) Drop();
+    const float nearest = FromOrderedKey(keys_[at]).distance;
+    stop_ = limits_.stop.StopBeyond(nearest);
+    const float within = std::max(stop_, limits_.keep.KeepWithin(nearest));
+    const auto is_dropped = [&](float farthest) {
+      return farthest > stop_ &&
+             (farthest > within || accepted_ > limits_.keep.most || (flags_[size_ - 1] & kAcceptable) == 0);
+    };
+    while (is_dropped(Farthest())) Drop();
     cursor_ = std::min(cursor_, size_);
-    worst_ = std::min(worst_, std::max(stop_, Farthest()));
+    worst_ = std::min(worst_, accepted_ < limits_.keep.most ? within : std::max(stop_, Farthest()));
   }
 
   // Appends to *acceptable and, unless it is null, to *others what the pool holds, nearest first.
@@ -161,22 +197,16 @@ class SortedPool {
     flags_.resize(size);
   }
 
-  void Place(std::size_t at, std::uint64_t key, bool acceptable) {
-    if (size_ == keys_.size()) Grow(2 * size_);
-    std::memmove(keys_.data() + at + 1, keys_.data() + at, (size_ - at) * sizeof(keys_[0]));
-    std::memmove(flags_.data() + at + 1, flags_.data() + at, size_ - at);
-    keys_[at] = key;
-    flags_[at] = acceptable ? kAcceptable : 0;
-    ++size_;
-    cursor_ = std::min(cursor_, at);
-    accepted_ += acceptable ? 1 : 0;
-    if (accepted_ < limits_.acceptable && size_ < limits_.all) return;
-    if (accepted_ > limits_.acceptable || size_ > limits_.all) Drop();
-    if (accepted_ == limits_.acceptable) {
-      while ((flags_[size_ - 1] & kAcceptable) == 0) Drop();  // nothing beyond the farthest acceptable one
+  // Moves what is beyond key by one; where key belongs.
+  std::size_t MakeRoom(std::uint64_t key) {
+    std::uint64_t* const keys = keys_.data();
+    std::uint8_t* const flags = flags_.data();
+    std::size_t at = size_;
+    for (; at > 0 && keys[at - 1] > key; --at) {
+      keys[at] = keys[at - 1];
+      flags[at] = flags[at - 1];
     }
-    cursor_ = std::min(cursor_, size_);
-    worst_ = std::min(worst_, Farthest());
+    return at;
   }
 
   float Farthest() const { return FromOrderedKey(keys_[size_ - 1]).distance; }
@@ -235,10 +265,12 @@ class HeapPool {
   // After the distances of a step: applies the stop rule.
   void EndStep() {
     if (limits_.stop.rank == 0 || nearest_.size() < limits_.stop.rank) return;
-    stop_ = limits_.stop.StopBeyond(FromOrderedKey(nearest_.front()).distance);
-    if (accepted_.size() < limits_.keep) return;
-    while (accepted_.size() > limits_.keep && Farthest() > stop_) DropFarthest(&accepted_);
-    worst_ = std::min(worst_, std::max(stop_, Farthest()));
+    const float nearest = FromOrderedKey(nearest_.front()).distance;
+    stop_ = limits_.stop.StopBeyond(nearest);
+    const float within = std::max(stop_, limits_.keep.KeepWithin(nearest));
+    while (Farthest() > stop_ && (Farthest() > within || accepted_.size() > limits_.keep.most))
+      DropFarthest(&accepted_);
+    worst_ = std::min(worst_, accepted_.size() < limits_.keep.most ? within : std::max(stop_, Farthest()));
   }
 
   bool Peek(std::uint32_t* slot) const {

@@ -30,7 +30,7 @@ struct WalkLimits {
   std::uint32_t level = 0;
   std::size_t pool_max = std::numeric_limits<std::size_t>::max();  // candidates held, unacceptable ones included
   StopRule stop = {};
-  std::size_t keep = std::numeric_limits<std::size_t>::max();  // see PoolLimits
+  KeepRule keep = {};
   std::uint64_t max_distances = std::numeric_limits<std::uint64_t>::max();
   Deadline deadline = {};
 };
@@ -88,7 +88,6 @@ class Walk {
   template <std::size_t kWidth, typename Pool, typename Accept, typename Rules>
   bool Search(ScoredSlot start, const WalkLimits& limits, const Accept& accept, Rules&& rules, Pool* pool) {
     BeginVisits();
-    visited_.Reserve(1);
     visited_.Gather(start.slot);
     pool->Begin({.acceptable = limits.ef, .all = limits.pool_max, .stop = limits.stop, .keep = limits.keep});
     pool->Insert(start.distance, start.slot, accept(start.slot));
@@ -124,20 +123,19 @@ class Walk {
 
   void BeginVisits() {
     visited_.Begin(linked_);
-    if (hidden_ == kNoSlot) return;
-    visited_.Reserve(1);
-    visited_.Gather(hidden_);
+    if (hidden_ != kNoSlot) visited_.Gather(hidden_);
   }
 
   // Adds the unseen neighbours of a node to what the visited set has gathered.
   void Gather(std::uint32_t slot, std::uint32_t level) {
     const std::uint32_t degree = graph_.Degree(level);
     const std::uint32_t* links = graph_.LinksOf(mapped_, slot, level);
-    visited_.Reserve(degree + 1);
-    for (std::uint32_t i = 0; i < degree; ++i) {
-      const std::uint32_t next = Graph::Link(links + i);
-      if (next >= linked_ || !graph_.IsAtLevel(next, level)) continue;
-      visited_.Gather(next);
+    const std::uint32_t linked = linked_;
+    const auto link = [&](std::size_t i) { return Graph::Link(links + i); };
+    if (level == 0) {
+      visited_.Gather(degree, link, [linked](std::uint32_t next) { return next < linked; });
+    } else {
+      visited_.Gather(degree, link, [&](std::uint32_t next) { return next < linked && graph_.IsAtLevel(next, level); });
     }
   }
 
