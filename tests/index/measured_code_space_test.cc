@@ -14,6 +14,7 @@
 
 #include "tests/index/index_under_test.h"
 #include "vdb/index/graph_copy.h"
+#include "vdb/index/rerank.h"
 #include "vdb/simd/code_kernels.h"
 
 namespace vdb {
@@ -205,25 +206,64 @@ TEST_F(CodesOfSome, RankingAgainReachesAsFarAsTheyMayBeWrong) {
   }
 }
 
-// Of rows that look farther than they are, because they are what the query is in a component that is left out.
-TEST_F(CodesOfSome, AWalkKeepsWhatMayBeNearer) {
-  constexpr std::size_t kNearer = 14;
-  Rows rows;
-  std::mt19937 random(13);
-  std::normal_distribution<float> normal;
-  const std::vector<float> base = RowsWith(0.01F, 1, 21).front();
-  for (std::size_t i = 0; i < kNearer + 10; ++i) {
-    std::vector<float>& row = rows.emplace_back(base);
-    for (std::size_t c = 0; c < kDim; ++c) row[c] += IsLoud(c) ? normal(random) * (i < kNearer ? 0.5F : 0.6F) : 0;
-    if (i >= kNearer) row[255] += 10;
+// Rows around one that was measured, which differ in what codes hold; and some of them in a component that they leave
+// out, in which the query is as those rows or as the others.
+class RowsBesideOddOnes : public CodesOfSome {
+ protected:
+  static constexpr float kOdd = 10;
+
+  std::vector<float> Near(float spread, float odd) {
+    std::vector<float> row = base_;
+    for (std::size_t c = 0; c < kDim; ++c) row[c] += IsLoud(c) ? normal_(random_) * spread : 0;
+    row[255] += odd;
+    return row;
   }
-  index_.Add(rows);
+  // `nearer` rows and ten farther ones: where all stop before them, a walk has to keep those for their rows to tell.
+  void ExpectAllFound(float odd_nearer, float odd_farther, float odd_query) {
+    Rows rows;
+    for (int i = 0; i < 12; ++i) rows.push_back(Near(0.4F, odd_nearer));
+    for (int i = 0; i < 10; ++i) rows.push_back(Near(0.6F, odd_farther));
+    index_.Add(rows);
+    index_.LinkAll(60);
+    std::vector<float> query = base_;
+    query[255] += odd_query;
+    const GraphSearchResult found = index_.Walk(query, {.k = 10, .ef = AdaptivePool(10), .stop_factor = 1});
+    ASSERT_EQ(found.hits.size(), 10U);
+    for (const ScoredSlot& hit : found.hits) EXPECT_GE(hit.slot, kRows + 12) << hit.distance;
+    EXPECT_EQ(found.hits, index_.Truth(query, 10));
+  }
+
+  std::vector<float> base_ = RowsWith(0.01F, 1, 21).front();
+  std::mt19937 random_{13};
+  std::normal_distribution<float> normal_;
+};
+
+TEST_F(RowsBesideOddOnes, AWalkKeepsThoseThatLookTooFar) {
+  ExpectAllFound(0, kOdd, kOdd);
+}
+
+TEST_F(RowsBesideOddOnes, AWalkKeepsThoseBehindOthersThatLookTooNear) {
+  ExpectAllFound(kOdd, 0, 0);
+}
+
+TEST_F(RowsBesideOddOnes, RankingAgainGoesOnBehindOneThatCannotEnter) {
+  index_.Add(Rows{Near(0.4F, 0), Near(0.6F, 0), Near(0.75F, kOdd)});
   index_.LinkAll(60);
-  std::vector<float> query = base;
-  query[255] += 10;
-  const GraphSearchResult result = index_.Walk(query, {.k = 10, .ef = AdaptivePool(10), .stop_factor = 1});
-  ASSERT_EQ(result.hits.size(), 10U);
-  for (const ScoredSlot& hit : result.hits) EXPECT_GE(hit.slot, kRows + kNearer) << hit.distance;
+  std::vector<float> query = base_;
+  query[255] += kOdd;
+  std::vector<NodeCode> code = Room();
+  space().EncodeQuery(query.data(), code.data());
+  std::vector<ScoredSlot> candidates;
+  for (std::uint32_t slot = kRows; slot < kRows + 3; ++slot) {
+    candidates.push_back({.distance = Between(code.front(), index_.graph().Code(slot)), .slot = slot});
+  }
+  ASSERT_TRUE(std::is_sorted(candidates.begin(), candidates.end()));
+  const CodeExcess excess = space().ExcessOf(space().ErrorOf(code.front()), index_.graph().Code(kRows + 1));
+  ASSERT_GT(candidates[1].distance - candidates[0].distance, 2 * excess.At(candidates[1].distance));
+  const std::vector<ScoredSlot> hits =
+      Rerank({index_.graph(), index_.vectors().view(), index_.distance()}, query.data(), code.front(), candidates, 1);
+  ASSERT_EQ(hits.size(), 1U);
+  EXPECT_EQ(hits.front().slot, kRows + 2);
 }
 
 // A graph whose rows have outgrown its codes gets codes of all components, and finds them again.

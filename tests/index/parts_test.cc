@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
+#include <vector>
 
 #include "tests/index/index_under_test.h"
 #include "vdb/index/codes.h"
@@ -111,7 +113,9 @@ class PlainPool {
     const float within = std::max(stop_, nearest + 2 * static_cast<float>(excess));
     while (accepted_.back().distance > within) accepted_.pop_back();
     while (accepted_.size() > limits_.keep.most && accepted_.back().distance > stop_) accepted_.pop_back();
-    worst_ = accepted_.size() < limits_.keep.most ? within : std::max(stop_, accepted_.back().distance);
+    worst_ = std::max(stop_, accepted_.back().distance);
+    if (accepted_.size() < limits_.keep.most)
+      worst_ = std::nextafter(within, INFINITY);  // as near as `within` may enter
   }
   const std::vector<ScoredSlot>& Accepted() const { return accepted_; }
 
@@ -128,13 +132,35 @@ class Pools : public ::testing::Test {};
 using PoolTypes = ::testing::Types<SortedPool, HeapPool>;
 TYPED_TEST_SUITE(Pools, PoolTypes);
 
+TEST(KeepRule, IsTwiceTheExcess) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ((KeepRule{.excess = {.per_root = 0.5, .constant = 3}}.KeepWithin(4)), 12);
+  EXPECT_EQ((KeepRule{.excess = {.per_root = 0.5, .constant = 3}}.KeepWithin(-4)), 2);
+  EXPECT_EQ(KeepRule().KeepWithin(4), kInfinity);
+  EXPECT_EQ((KeepRule{.excess = {.constant = std::numeric_limits<double>::quiet_NaN()}}.KeepWithin(4)), kInfinity);
+}
+
+// As linking needs them: where few live ones are, the way leads through dead ones.
+TEST(SortedPool, KeepsUnacceptableOnesWithoutAKeepRule) {
+  SortedPool pool;
+  pool.Begin({.acceptable = 10, .stop = {.rank = 2}});
+  for (std::uint32_t slot = 1; slot <= 6; ++slot) pool.Insert(static_cast<float>(slot), slot, slot <= 3);
+  pool.EndStep();
+  std::vector<ScoredSlot> acceptable;
+  std::vector<ScoredSlot> others;
+  pool.Take(&acceptable, &others);
+  EXPECT_EQ(acceptable.size(), 3U);
+  EXPECT_EQ(others.size(), 3U);
+}
+
 // Without a stop rule as the paper says, with one both as one.
 TYPED_TEST(Pools, DoAsThePlainOne) {
   std::mt19937 random(11);
   TypeParam pool;
   std::uint32_t turned_away = 0;
   for (int round = 0; round < 900; ++round) {
-    PoolLimits limits{.acceptable = 1 + random() % 20};
+    PoolLimits limits{.acceptable =
+                          1 + random() % (round % 10 == 0 ? 200 : 20)};  // or so many that few steps are not enough
     if (round % 3 != 0) {
       limits.stop = {.rank = 1 + random() % limits.acceptable,
                      .factor = std::array{1.0F, 1.1F, 1.5F}[random() % 3],

@@ -188,23 +188,28 @@ CodeSpace::QueryError CodeSpace::ErrorOf(const NodeCode& query) const {
   return error;
 }
 
-CodeExcess CodeSpace::ExcessOf(const QueryError& query, const NodeCode& row) const {
+CodeExcess CodeSpace::ExcessWith(const QueryError& query, const NodeCode& row, double residual) const {
   // Each side's error is spread over all directions. In double: products of four lengths may be beyond float32.
   const auto components = static_cast<double>(centre_.size());
-  const double row_variance = double{row.residual} * row.residual / components;
+  const double row_variance = residual * residual / components;
   const double both = row_variance + query.variance;
   // With rows a, b and errors d, e: |a + d - b - e|^2 - |a - b|^2 = 2 (a - b).(d - e) + |d - e|^2.
   if (metric_ != Metric::kInnerProduct) {
     return {.per_root = kDeviations * 2 * std::sqrt(both),
-            .constant = both * components + 2 * query.left_out * row.residual};
+            .constant = both * components + 2 * query.left_out * residual};
   }
   // (a + d).(b + e) - a.b = a.e + b.d + d.e.
   const double variance = row_variance * query.norm_squared + query.variance * PointNormSquared(row);
   return {.per_root = 0, .constant = kDeviations * std::sqrt(variance)};
 }
 
+CodeExcess CodeSpace::ExcessOf(const QueryError& query, const NodeCode& row) const {
+  return ExcessWith(query, row, row.residual);
+}
+
 CodeExcess CodeSpace::ExcessNear(const QueryError& query, const NodeCode& row) const {
-  CodeExcess excess = ExcessOf(query, row);
+  const double rounding = std::sqrt(query.variance * static_cast<double>(centre_.size()));
+  CodeExcess excess = ExcessWith(query, row, std::max<double>(row.residual, rounding));
   excess.constant += 2 * query.left_out * query.left_out;
   return excess;
 }

@@ -99,7 +99,8 @@ class CodeSpace {
   // standard deviations, taking rounding errors as independent of rows and of each other; and as much as what query and
   // row have in components that are left out can be.
   CodeExcess ExcessOf(const QueryError& query, const NodeCode& row) const;
-  // The same for any row whose rounding errors are like row's: it may be all that the query is in what is left out.
+  // The same for any row whose rounding errors are like row's or the query's, and which may be all that the query is in
+  // what is left out.
   CodeExcess ExcessNear(const QueryError& query, const NodeCode& row) const;
 
   // Of what rows have in all components, |x - mean|^2, the most that may be in those that are left out, on the average;
@@ -139,6 +140,7 @@ class CodeSpace {
   std::int32_t SquareOfBytes(const NodeCode& code) const;
   // Of s c, without the mean.
   float NormSquared(const NodeCode& code) const;
+  CodeExcess ExcessWith(const QueryError& query, const NodeCode& row, double residual) const;
   // Of mean + s c, for inner product.
   float PointNormSquared(const NodeCode& code) const;
 

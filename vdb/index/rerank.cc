@@ -23,13 +23,15 @@ std::vector<ScoredSlot> Rerank(const RerankSource& source, const float* query, c
   for (std::size_t i = 0; i < std::min(kAhead, candidates.size()); ++i) prefetch(i);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const ScoredSlot candidate = candidates[i];
+    bool enters = true;
     if (nearest.size() == k) {
       const NodeCode& code = source.graph.Code(candidate.slot);
       const float behind = candidate.distance - space.DistanceOf(nearest.Farthest());
-      if (behind > space.ExcessNear(query_error, code).At(candidate.distance)) break;
-      if (behind > space.ExcessOf(query_error, code).At(candidate.distance)) continue;
+      enters = behind <= space.ExcessOf(query_error, code).At(candidate.distance);
+      if (!enters && behind > space.ExcessNear(query_error, code).At(candidate.distance)) break;
     }
     if (i + kAhead < candidates.size()) prefetch(i + kAhead);
+    if (!enters) continue;
     nearest.Add({.distance = source.distance(query, source.vectors.row(candidate.slot)), .slot = candidate.slot});
   }
   return nearest.Take();

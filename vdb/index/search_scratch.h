@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -45,8 +46,8 @@ class VisitedSet {
   }
 
   // Marks slot_at(i) for each i in [0, count), where may_see(slot); those that were not marked before join the log. No
-  // branch: whether one was is hard to predict. All in registers: a store to a word might be one to size_, for all the
-  // compiler knows.
+  // branch on whether one was, which is hard to predict. All in registers: a store to a word might be one to size_, for
+  // all the compiler knows.
   template <typename SlotAt, typename MaySee>
   void Gather(std::size_t count, const SlotAt& slot_at, const MaySee& may_see) {
     if (log_.size() < size_ + count) log_.resize(std::max(size_ + count, 2 * log_.size()));
@@ -90,19 +91,26 @@ struct StopRule {
   float StopBeyond(float distance) const { return factor * std::max(0.0F, distance + base) - base; }
 };
 
+inline constexpr CodeExcess kAnyExcess = {.constant = std::numeric_limits<double>::infinity()};
+
 // Which acceptable candidates are held though the stop rule expands them no more: the distances are those of codes, and
-// rows have the last word. As many as `most`, and none that would have to be wrong by more than twice the excess to be
-// among the rank nearest: once for its own error and once for that of the rank-th.
+// rows have the last word. As many as `most`, and none that is farther than the rank-th nearest by more than twice the
+// excess: that it looks too far, and the rank-th as much too near.
 struct KeepRule {
   std::size_t most = std::numeric_limits<std::size_t>::max();
-  CodeExcess excess = {.constant = std::numeric_limits<double>::infinity()};
+  CodeExcess excess = kAnyExcess;
 
   // The distance beyond which nothing is held, from that of the rank-th nearest.
   float KeepWithin(float distance) const {
     const float within = distance + 2 * excess.At(distance);
-    return within >= distance ? within : std::numeric_limits<float>::infinity();  // no number: of what is out of range
+    return within >= distance ? within : std::numeric_limits<float>::infinity();  // NaN: no bound
   }
 };
+
+// What is not nearer than that is beyond `within`, too.
+inline float JustBeyond(float within) {
+  return std::nextafter(within, std::numeric_limits<float>::infinity());
+}
 
 // How much a pool holds.
 struct PoolLimits {
@@ -172,12 +180,12 @@ class SortedPool {
     stop_ = limits_.stop.StopBeyond(nearest);
     const float within = std::max(stop_, limits_.keep.KeepWithin(nearest));
     const auto is_dropped = [&](float farthest) {
-      return farthest > stop_ &&
-             (farthest > within || accepted_ > limits_.keep.most || (flags_[size_ - 1] & kAcceptable) == 0);
+      return farthest > stop_ && (farthest > within || accepted_ > limits_.keep.most ||
+                                  (accepted_ == limits_.keep.most && (flags_[size_ - 1] & kAcceptable) == 0));
     };
     while (is_dropped(Farthest())) Drop();
     cursor_ = std::min(cursor_, size_);
-    worst_ = std::min(worst_, accepted_ < limits_.keep.most ? within : std::max(stop_, Farthest()));
+    worst_ = std::min(worst_, accepted_ < limits_.keep.most ? JustBeyond(within) : std::max(stop_, Farthest()));
   }
 
   // Appends to *acceptable and, unless it is null, to *others what the pool holds, nearest first.
@@ -191,16 +199,24 @@ class SortedPool {
  private:
   static constexpr std::uint8_t kAcceptable = 1;
   static constexpr std::uint8_t kExpanded = 2;
+  // So many steps one by one take less time than a search and two calls of memmove (docs/walk.md).
+  static constexpr std::size_t kFewSteps = 96;
 
   void Grow(std::size_t size) {
-    keys_.resize(size);
     flags_.resize(size);
+    keys_.resize(size);  // last: what is grown is told by it, should there be no memory
   }
 
   // Moves what is beyond key by one; where key belongs.
   std::size_t MakeRoom(std::uint64_t key) {
     std::uint64_t* const keys = keys_.data();
     std::uint8_t* const flags = flags_.data();
+    if (size_ > kFewSteps && keys[size_ - kFewSteps] > key) {
+      const auto at = static_cast<std::size_t>(std::lower_bound(keys, keys + size_ - kFewSteps, key) - keys);
+      std::memmove(keys + at + 1, keys + at, (size_ - at) * sizeof(keys[0]));
+      std::memmove(flags + at + 1, flags + at, size_ - at);
+      return at;
+    }
     std::size_t at = size_;
     for (; at > 0 && keys[at - 1] > key; --at) {
       keys[at] = keys[at - 1];
@@ -270,7 +286,7 @@ class HeapPool {
     const float within = std::max(stop_, limits_.keep.KeepWithin(nearest));
     while (Farthest() > stop_ && (Farthest() > within || accepted_.size() > limits_.keep.most))
       DropFarthest(&accepted_);
-    worst_ = std::min(worst_, accepted_.size() < limits_.keep.most ? within : std::max(stop_, Farthest()));
+    worst_ = std::min(worst_, accepted_.size() < limits_.keep.most ? JustBeyond(within) : std::max(stop_, Farthest()));
   }
 
   bool Peek(std::uint32_t* slot) const {
