@@ -195,6 +195,17 @@ TEST_P(Codes, TheResidualBoundsTheDistanceFromRowToPoint) {
   }
 }
 
+// Such a row is ranked again, whatever its code says.
+TEST_P(Excess, IsInfiniteForARowOutOfRange) {
+  const VectorView view = index_.vectors().view();
+  const CodeSpace space = MakeSpace(view);
+  const std::vector<float> far(view.dim, 3e38F);
+  const auto row = Encoded(space, far.data());
+  const CodeSpace::QueryError error = space.ErrorOf(Encoded(space, view.row(0), true)[0]);
+  EXPECT_EQ(space.ExcessOf(error, row[0]).At(1), std::numeric_limits<float>::infinity());
+  EXPECT_EQ(space.ExcessOf(error, row[0]).At(0), std::numeric_limits<float>::infinity());
+}
+
 // Excess is three deviations beyond the average: the root of the mean square of errors is a third of it.
 TEST_P(Excess, IsThreeTimesWhatIsMeasured) {
   const VectorView view = index_.vectors().view();

@@ -218,7 +218,7 @@ class RowsBesideOddOnes : public CodesOfSome {
     row[255] += odd;
     return row;
   }
-  // `nearer` rows and ten farther ones: where all stop before them, a walk has to keep those for their rows to tell.
+  // Twelve rows that look nearer and ten that are: a walk that stops before those has to keep them for rows to tell.
   void ExpectAllFound(float odd_nearer, float odd_farther, float odd_query) {
     Rows rows;
     for (int i = 0; i < 12; ++i) rows.push_back(Near(0.4F, odd_nearer));

@@ -160,7 +160,7 @@ TYPED_TEST(Pools, DoAsThePlainOne) {
   std::uint32_t turned_away = 0;
   for (int round = 0; round < 900; ++round) {
     PoolLimits limits{.acceptable =
-                          1 + random() % (round % 10 == 0 ? 200 : 20)};  // or so many that few steps are not enough
+                          1 + random() % (round % 5 == 0 ? 200 : 20)};  // or so many that few steps are not enough
     if (round % 3 != 0) {
       limits.stop = {.rank = 1 + random() % limits.acceptable,
                      .factor = std::array{1.0F, 1.1F, 1.5F}[random() % 3],

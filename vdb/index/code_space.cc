@@ -195,8 +195,8 @@ CodeExcess CodeSpace::ExcessWith(const QueryError& query, const NodeCode& row, d
   const double both = row_variance + query.variance;
   // With rows a, b and errors d, e: |a + d - b - e|^2 - |a - b|^2 = 2 (a - b).(d - e) + |d - e|^2.
   if (metric_ != Metric::kInnerProduct) {
-    return {.per_root = kDeviations * 2 * std::sqrt(both),
-            .constant = both * components + 2 * query.left_out * residual};
+    const double of_others = query.left_out > 0 ? 2 * query.left_out * residual : 0;  // a residual may be infinite
+    return {.per_root = kDeviations * 2 * std::sqrt(both), .constant = both * components + of_others};
   }
   // (a + d).(b + e) - a.b = a.e + b.d + d.e.
   const double variance = row_variance * query.norm_squared + query.variance * PointNormSquared(row);

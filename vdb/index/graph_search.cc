@@ -38,6 +38,13 @@ StopRule StopRuleFor(const GraphSearchOptions& options, const DistanceFunction& 
   return rule;
 }
 
+// By how much candidates may look farther than they are: known where they are like `start`, the first of them. With
+// components left out of codes, or of any length under inner product, they need not be.
+CodeExcess ExcessOfCandidates(const CodeSpace& space, const NodeCode& query, const NodeCode& start) {
+  if (space.metric() == Metric::kInnerProduct || !space.components().AreAll()) return kAnyExcess;
+  return space.ExcessNear(space.ErrorOf(query), start);
+}
+
 // excess: of what may be among the k nearest, beyond the stop.
 WalkLimits LimitsFor(const GraphSearchOptions& options, StopRule stop, CodeExcess excess) {
   WalkLimits limits{
@@ -106,22 +113,10 @@ GraphSearchResult SearchGraph(const Graph& graph, const VectorView& vectors, con
     if (space->IsCoarse(*query_code) || space->IsCoarse(graph.Code(entry.slot))) breadth.ef *= kCoarseBreadth;
     if (options.hidden != kNoSlot) walk.Hide(options.hidden);
     const ScoredSlot start = walk.Descend(entry, 0);
-    // Rows near the query are like the first of them; those that match a filter may be anywhere.
-    const CodeExcess excess = options.matches == nullptr
-                                  ? space->ExcessNear(space->ErrorOf(*query_code), graph.Code(start.slot))
-                                  : kAnyExcess;
-    const auto walk_and_rank = [&](CodeExcess kept) {
-      result = RunWalk(&walk, start, LimitsFor(breadth, stop, kept), options.matches, visible);
-      const float farthest = result.hits.size() < options.k ? 0 : result.hits[options.k - 1].distance;
-      result.hits = Rerank({graph, vectors, distance}, query, *query_code, result.hits, options.k);
-      return farthest;
-    };
-    const float farthest = walk_and_rank(excess);
-    // The k-th is farther than errors of codes near the query can tell: rows that differ from it in what is left out
-    // stood before others, which were not kept.
-    const bool kept_too_few = stop.rank > 0 && result.hits.size() == options.k &&
-                              space->DistanceOf(result.hits.back().distance) > farthest + excess.At(farthest);
-    if (kept_too_few) walk_and_rank(kAnyExcess);
+    const CodeExcess excess =
+        options.matches == nullptr ? ExcessOfCandidates(*space, *query_code, graph.Code(start.slot)) : kAnyExcess;
+    result = RunWalk(&walk, start, LimitsFor(breadth, stop, excess), options.matches, visible);
+    result.hits = Rerank({graph, vectors, distance}, query, *query_code, result.hits, options.k);
   }
   result.linked = linked;
   return result;

@@ -27,7 +27,7 @@ std::vector<ScoredSlot> Rerank(const RerankSource& source, const float* query, c
     if (nearest.size() == k) {
       const NodeCode& code = source.graph.Code(candidate.slot);
       const float behind = candidate.distance - space.DistanceOf(nearest.Farthest());
-      enters = behind <= space.ExcessOf(query_error, code).At(candidate.distance);
+      enters = !(behind > space.ExcessOf(query_error, code).At(candidate.distance));
       if (!enters && behind > space.ExcessNear(query_error, code).At(candidate.distance)) break;
     }
     if (i + kAhead < candidates.size()) prefetch(i + kAhead);
