@@ -220,16 +220,17 @@ class RowsBesideOddOnes : public CodesOfSome {
   }
   // Twelve rows that look nearer and ten that are: a walk that stops before those has to keep them for rows to tell.
   void ExpectAllFound(float odd_nearer, float odd_farther, float odd_query) {
-    Rows rows;
+    Rows rows = RowsWith(0.01F, 4, 22);  // the walk begins at a raised node, which is none of the odd ones
     for (int i = 0; i < 12; ++i) rows.push_back(Near(0.4F, odd_nearer));
     for (int i = 0; i < 10; ++i) rows.push_back(Near(0.6F, odd_farther));
     index_.Add(rows);
     index_.LinkAll(60);
+    for (std::uint32_t slot = kRows + 4; slot < kRows + 26; ++slot) ASSERT_EQ(index_.graph().LevelOf(slot), 0U);
     std::vector<float> query = base_;
     query[255] += odd_query;
     const GraphSearchResult found = index_.Walk(query, {.k = 10, .ef = AdaptivePool(10), .stop_factor = 1});
     ASSERT_EQ(found.hits.size(), 10U);
-    for (const ScoredSlot& hit : found.hits) EXPECT_GE(hit.slot, kRows + 12) << hit.distance;
+    for (const ScoredSlot& hit : found.hits) EXPECT_GE(hit.slot, kRows + 16) << hit.distance;
     EXPECT_EQ(found.hits, index_.Truth(query, 10));
   }
 
