@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -69,10 +70,10 @@ TEST(VisitedSet, GathersEachSlotOnceAndForgets) {
   VisitedSet visited;
   for (int round = 0; round < 3; ++round) {
     visited.Begin(1'000);
-    constexpr std::array slots = {5U, 1'000U, 999U, 5U, 64U, 63U, 64U};
+    static constexpr std::array kSlots = {5U, 1'000U, 999U, 5U, 64U, 63U, 64U};
     visited.Gather(5);
     visited.Gather(
-        slots.size(), [&](std::size_t i) { return slots.at(i); }, [](std::uint32_t slot) { return slot < 1'000; });
+        kSlots.size(), [](std::size_t i) { return kSlots.at(i); }, [](std::uint32_t slot) { return slot < 1'000; });
     EXPECT_EQ(std::vector(visited.log(), visited.log() + visited.size()), (std::vector<std::uint32_t>{5, 999, 64, 63}));
   }
   visited.Begin(100'000);
