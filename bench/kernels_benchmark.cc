@@ -1,5 +1,6 @@
 // Nanoseconds per distance of every kernel that this CPU runs, one row and four rows at a time, beside hnswlib's, and
-// of the kernels over int8 codes (code/..., and encode/... for the encoding of one row).
+// of the kernels over int8 codes (code/..., packed/... where rows are packed, and encode/... for the encoding of one
+// row).
 //
 // The rows and the query fit the first-level cache, so the figures show arithmetic and not memory. hnswlib picks its
 // kernels by compile flags: this file must be compiled with -O3 -march=native, and says what hnswlib made of it. It is
@@ -18,6 +19,8 @@
 
 #include "vdb/simd/code_kernels.h"
 #include "vdb/simd/kernels.h"
+#include "vdb/simd/packed_code.h"
+#include "vdb/util/round_up.h"
 
 namespace vdb::simd {
 namespace {
@@ -51,22 +54,36 @@ class Vectors {
   const float* first_;
 };
 
+enum class Packing { kNone, kFiveBits };
+
 // The codes of the same vectors, each on cache lines of its own.
 class Codes {
  public:
-  Codes(const CodeKernels& kernels, std::size_t dim)
-      : size_((dim + kCodeUnit - 1) / kCodeUnit * kCodeUnit), lines_((kRows + 1) * LinesPerCode()) {
+  Codes(const CodeKernels& kernels, std::size_t dim, Packing packing)
+      : size_(RoundUp(dim, packing == Packing::kNone ? kCodeUnit : kPackedUnit)),
+        row_bytes_(packing == Packing::kNone ? size_ : PackedBytes(size_)),
+        lines_(kRows * LinesPerCode()),
+        query_code_(size_) {
     const Vectors vectors(dim);
     const std::vector<float> mean(dim);
-    for (std::size_t i = 0; i <= kRows; ++i) {
-      kernels.encode(vectors.row(i), mean.data(), dim, lines_[i * LinesPerCode()].bytes);
+    std::vector<std::int8_t> code(size_);
+    for (std::size_t i = 0; i < kRows; ++i) {
+      std::int8_t* const bytes = lines_[i * LinesPerCode()].bytes;
+      kernels.encode(vectors.row(i), mean.data(), dim, packing == Packing::kNone ? 127 : kPackedLargest, code.data());
+      if (packing == Packing::kNone) {
+        std::copy(code.begin(), code.end(), bytes);
+      } else {
+        Pack(code.data(), size_, bytes);
+      }
     }
-    query_ = {row(kRows), std::accumulate(row(kRows), row(kRows) + size_, std::int32_t{0})};
+    kernels.encode(vectors.row(kRows), mean.data(), dim, 127, query_code_.data());
+    query_ = {query_code_.data(), std::accumulate(query_code_.begin(), query_code_.end(), std::int32_t{0})};
   }
   Codes(const Codes&) = delete;
   Codes& operator=(const Codes&) = delete;
 
   std::size_t size() const { return size_; }
+  std::size_t row_bytes() const { return row_bytes_; }
   const std::int8_t* row(std::size_t i) const { return lines_[i * LinesPerCode()].bytes; }
   const CodeQuery& query() const { return query_; }
 
@@ -74,10 +91,12 @@ class Codes {
   struct alignas(64) Line {
     std::int8_t bytes[64];
   };
-  std::size_t LinesPerCode() const { return (size_ + sizeof(Line) - 1) / sizeof(Line); }
+  std::size_t LinesPerCode() const { return (row_bytes_ + sizeof(Line) - 1) / sizeof(Line); }
 
   std::size_t size_;
+  std::size_t row_bytes_;
   std::vector<Line> lines_;
+  std::vector<std::int8_t> query_code_;
   CodeQuery query_;
 };
 
@@ -115,29 +134,31 @@ void MeasureFour(benchmark::State& state, const FloatKernels* kernels, Form form
   SetCounters(state, dim * sizeof(float));
 }
 
-void MeasureCode(benchmark::State& state, const CodeKernels* kernels, std::size_t dim) {
-  const Codes codes(*kernels, dim);
+void MeasureCode(benchmark::State& state, const CodeKernels* kernels, Packing packing, std::size_t dim) {
+  const Codes codes(*kernels, dim, packing);
+  const auto dot = packing == Packing::kNone ? kernels->dot : kernels->packed_dot;
   for ([[maybe_unused]] auto iteration : state) {
     for (std::size_t i = 0; i < kRows; ++i) {
-      std::int32_t d = kernels->dot(codes.query(), codes.row(i), codes.size());
+      std::int32_t d = dot(codes.query(), codes.row(i), codes.size());
       benchmark::DoNotOptimize(d);
     }
   }
-  SetCounters(state, codes.size());
+  SetCounters(state, codes.row_bytes());
 }
 
-void MeasureFourCodes(benchmark::State& state, const CodeKernels* kernels, std::size_t dim) {
-  const Codes codes(*kernels, dim);
+void MeasureFourCodes(benchmark::State& state, const CodeKernels* kernels, Packing packing, std::size_t dim) {
+  const Codes codes(*kernels, dim, packing);
+  const auto dot_x4 = packing == Packing::kNone ? kernels->dot_x4 : kernels->packed_dot_x4;
   const std::int8_t* rows[kRows];
   for (std::size_t i = 0; i < kRows; ++i) rows[i] = codes.row(i);
   for ([[maybe_unused]] auto iteration : state) {
     for (std::size_t i = 0; i < kRows; i += 4) {
       std::int32_t d[4];
-      kernels->dot_x4(codes.query(), rows + i, codes.size(), d);
+      dot_x4(codes.query(), rows + i, codes.size(), d);
       benchmark::DoNotOptimize(d);
     }
   }
-  SetCounters(state, codes.size());
+  SetCounters(state, codes.row_bytes());
 }
 
 void MeasureEncode(benchmark::State& state, const CodeKernels* kernels, std::size_t dim) {
@@ -146,7 +167,7 @@ void MeasureEncode(benchmark::State& state, const CodeKernels* kernels, std::siz
   std::vector<std::int8_t> code(dim + kCodeUnit);
   for ([[maybe_unused]] auto iteration : state) {
     for (std::size_t i = 0; i < kRows; ++i) {
-      float scale = kernels->encode(vectors.row(i), mean.data(), dim, code.data());
+      float scale = kernels->encode(vectors.row(i), mean.data(), dim, 127, code.data());
       benchmark::DoNotOptimize(scale);
       benchmark::ClobberMemory();
     }
@@ -194,8 +215,11 @@ void RegisterDim(std::size_t dim) {
     const auto name = [&](const char* what, const std::string& where) {
       return std::string(what).append(kernels->name).append(where);
     };
-    Register(benchmark::RegisterBenchmark(name("code/", at).c_str(), MeasureCode, kernels, dim));
-    Register(benchmark::RegisterBenchmark(name("code/", four_at).c_str(), MeasureFourCodes, kernels, dim));
+    for (const Packing packing : {Packing::kNone, Packing::kFiveBits}) {
+      const char* const what = packing == Packing::kNone ? "code/" : "packed/";
+      Register(benchmark::RegisterBenchmark(name(what, at).c_str(), MeasureCode, kernels, packing, dim));
+      Register(benchmark::RegisterBenchmark(name(what, four_at).c_str(), MeasureFourCodes, kernels, packing, dim));
+    }
     Register(benchmark::RegisterBenchmark(name("encode/", at).c_str(), MeasureEncode, kernels, dim));
   }
   Register(benchmark::RegisterBenchmark(("l2/hnswlib" + at).c_str(), MeasureHnswlib<hnswlib::L2Space>, dim));

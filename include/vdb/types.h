@@ -45,7 +45,7 @@ constexpr std::optional<Metric> MetricNamed(std::string_view name) {
 // What the graph of a collection is built and walked on. Distances of hits are computed from float32 either way.
 enum class CodeKind : std::uint8_t {  // Persistent: never renumber.
   kFloat32 = 0,                       // the vectors themselves
-  kInt8 = 1,                          // a byte per component: fewer bytes to read at each step
+  kInt8 = 1,                          // a byte per component, or 5 bits: fewer bytes to read at each step
   kByDimension = 2,                   // int8 from kMinInt8Dim dimensions on
 };
 

@@ -133,6 +133,75 @@ TEST_F(RenewedCodes, WaitForNobodyWhoReadsOrWrites) {
   EXPECT_NE(result.hits.at(0).id, "r5");
 }
 
+// Of few dimensions, spread over all components; near ones are around twenty rows, at a twentieth of their distances.
+std::vector<float> ShallowVectorOf(int i, bool is_near) {
+  constexpr std::size_t kIntrinsic = 16;
+  static const std::vector<float> axes = [] {
+    std::mt19937 random(77);
+    std::normal_distribution<float> normal;
+    std::vector<float> components(kIntrinsic * kDim);
+    for (float& x : components) x = normal(random);
+    return components;
+  }();
+  std::mt19937 centre(static_cast<unsigned>(i % 20));
+  std::mt19937 own(static_cast<unsigned>(i));
+  std::normal_distribution<float> of_centre;
+  std::normal_distribution<float> of_own;
+  std::vector<float> vector(kDim);
+  for (std::size_t axis = 0; axis < kIntrinsic; ++axis) {
+    const float from_centre = of_own(own);
+    const float length = is_near ? of_centre(centre) + 0.05F * from_centre : from_centre;
+    for (std::size_t c = 0; c < kDim; ++c) vector[c] += length * axes[axis * kDim + c];
+  }
+  return vector;
+}
+
+class PackedCodes : public RenewedCodes {
+ protected:
+  void Put(int begin, int end, bool is_near) {
+    WriteBatch batch;
+    for (int i = begin; i < end; ++i) {
+      batch.Upsert(c(), {"r" + std::to_string(i), ShallowVectorOf(i, is_near), "{}"});
+    }
+    ASSERT_EQ(database_->Write(batch, {.durability = Durability::kOsBuffered}), OkStatus());
+    ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  }
+  double Recall(int begin, int end, bool is_near) {
+    std::size_t found = 0;
+    std::size_t wanted = 0;
+    for (int i = begin; i < end; i += 37) {
+      const std::vector<float> query = ShallowVectorOf(i, is_near);
+      const SearchResult truth = c().Search({.vector = query, .k = 10, .exact = true}).value();
+      const SearchResult result = c().Search({.vector = query, .k = 10, .ef = 128}).value();
+      for (const Hit& hit : result.hits) found += hit.distance <= truth.hits.back().distance ? 1 : 0;
+      wanted += truth.hits.size();
+    }
+    return static_cast<double>(found) / static_cast<double>(wanted);
+  }
+};
+
+TEST_F(PackedCodes, ArePackedOnceThereAreRowsEnoughAndNotWhereRowsAreTooNearEachOther) {
+  Passages renewed({"codes.renewed"});
+  Put(0, 3'000, false);
+  const std::uint64_t at_first = BytesOfARow();
+  EXPECT_EQ(renewed.count(), 0U);
+  Put(3'000, 6'000, false);
+  renewed.WaitBeyond(0);
+  EXPECT_LT(BytesOfARow() + 150, at_first) << "336 bytes instead of 528";
+  EXPECT_GT(Recall(0, 6'000, false), 0.99);
+  Reopen();
+  ASSERT_EQ(c().WaitForIndex(), OkStatus());
+  EXPECT_EQ(c().Stats().value().damage, "");
+  EXPECT_LT(BytesOfARow() + 150, at_first);
+  EXPECT_GT(Recall(0, 6'000, false), 0.99);
+
+  Put(6'000, 16'000, true);
+  renewed.WaitBeyond(1);
+  EXPECT_GT(BytesOfARow() + 100, at_first);
+  EXPECT_GT(Recall(6'000, 16'000, true), 0.9);
+  EXPECT_GT(Recall(0, 6'000, false), 0.95);
+}
+
 // Nobody writes or closes: what is found in memory is for the next opening, too.
 TEST_F(RenewedCodes, ArePublishedByTheClock) {
   SteadyTime::SetTickPeriod(std::chrono::milliseconds(5));

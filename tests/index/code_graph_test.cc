@@ -11,6 +11,7 @@
 
 #include "tests/index/index_under_test.h"
 #include "vdb/index/codes.h"
+#include "vdb/index/measured_code_space.h"
 #include "vdb/index/rerank.h"
 #include "vdb/index/walk.h"
 #include "vdb/simd/code_kernels.h"
@@ -35,6 +36,7 @@ struct Case {
   Metric metric;
   std::size_t dim;
   Shape shape;
+  CodeBits bits = CodeBits::kEight;
 };
 
 Rows MakeRows(const Case& test, std::size_t count, std::uint32_t seed) {
@@ -50,11 +52,22 @@ Rows MakeRows(const Case& test, std::size_t count, std::uint32_t seed) {
   return rows;
 }
 
+// Packed ones, of the mean that is measured.
+void UsePackedCodes(IndexUnderTest* index, std::uint32_t rows) {
+  const VectorView view = index->vectors().view();
+  const CodeSpace measured =
+      MeasureCodeSpace(index->distance().metric(), view, rows, [](std::uint32_t) { return true; });
+  index->mutable_graph()->UseCodes(std::make_shared<const CodeSpace>(
+      measured.metric(), std::vector<float>(measured.mean().begin(), measured.mean().end()), measured.LargestNorm(),
+      CodeComponents(view.dim), CodeForm{.bits = CodeBits::kFive}));
+}
+
 class Int8Graph : public ::testing::TestWithParam<Case> {
  protected:
   static std::unique_ptr<IndexUnderTest> Build(CodeKind codes) {
     auto index = std::make_unique<IndexUnderTest>(GetParam().metric, GetParam().dim, 16, 2, codes);
     index->Add(MakeRows(GetParam(), kRows, 2));
+    if (codes == CodeKind::kInt8 && GetParam().bits == CodeBits::kFive) UsePackedCodes(index.get(), kRows);
     index->LinkAll(100);
     return index;
   }
@@ -69,6 +82,9 @@ std::vector<Case> Cases() {
         if (shape == Shape::kPlain || shape == Shape::kOutliers || dim == 100 || dim == 384)
           cases.push_back({metric, dim, shape});
       }
+      if (metric == Metric::kInnerProduct) continue;
+      cases.push_back({metric, dim, Shape::kPlain, CodeBits::kFive});
+      cases.push_back({metric, dim, Shape::kFarFromOrigin, CodeBits::kFive});
     }
   }
   return cases;
@@ -76,7 +92,8 @@ std::vector<Case> Cases() {
 
 std::string CaseName(const ::testing::TestParamInfo<Case>& test) {
   return std::string(MetricName(test.param.metric)) + "_" + std::to_string(test.param.dim) + "_" +
-         kShapeNames[static_cast<std::size_t>(test.param.shape)];
+         kShapeNames[static_cast<std::size_t>(test.param.shape)] +
+         (test.param.bits == CodeBits::kFive ? "_packed" : "");
 }
 INSTANTIATE_TEST_SUITE_P(All, Int8Graph, ::testing::ValuesIn(Cases()), CaseName);
 
@@ -84,7 +101,7 @@ void ExpectRerankingFindsWhatScoringEveryCandidateFinds(IndexUnderTest& index, c
   const CodeSpace& space = *index.graph().code_space();
   const VectorView view = index.vectors().view();
   SearchScratch scratch;
-  NodeCode* const code = scratch.query.Resize(space.node_bytes());
+  NodeCode* const code = scratch.query.Resize(space.query_bytes());
   EntryPoint entry;
   ASSERT_TRUE(index.graph().LoadEntryPoint(&entry));
   constexpr std::size_t kK = 10;
@@ -149,8 +166,11 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Case{Metric::kL2Squared, 64, Shape::kPlain}, Case{Metric::kL2Squared, 100, Shape::kOutliers},
                       Case{Metric::kL2Squared, 384, Shape::kOutliersAtAnOffset},
                       Case{Metric::kL2Squared, 384, Shape::kOutliers}, Case{Metric::kCosine, 384, Shape::kOutliers},
-                      Case{Metric::kL2Squared, 784, Shape::kPlain}, Case{Metric::kInnerProduct, 100, Shape::kPlain},
-                      Case{Metric::kInnerProduct, 384, Shape::kPlain},
+                      Case{Metric::kL2Squared, 784, Shape::kPlain},
+                      Case{Metric::kL2Squared, 100, Shape::kPlain, CodeBits::kFive},
+                      Case{Metric::kL2Squared, 784, Shape::kPlain, CodeBits::kFive},
+                      Case{Metric::kCosine, 384, Shape::kPlain, CodeBits::kFive},
+                      Case{Metric::kInnerProduct, 100, Shape::kPlain}, Case{Metric::kInnerProduct, 384, Shape::kPlain},
                       Case{Metric::kCosine, 100, Shape::kFarFromOrigin}, Case{Metric::kCosine, 384, Shape::kPlain}),
     CaseName);
 
@@ -196,9 +216,12 @@ std::string HashHere() {
   std::string hashes;
   for (const Case& test :
        {Case{Metric::kL2Squared, 100, Shape::kFarFromOrigin}, Case{Metric::kInnerProduct, 100, Shape::kFarFromOrigin},
-        Case{Metric::kCosine, 100, Shape::kFarFromOrigin}, Case{Metric::kL2Squared, 200, Shape::kOutliers}}) {
+        Case{Metric::kCosine, 100, Shape::kFarFromOrigin}, Case{Metric::kL2Squared, 200, Shape::kOutliers},
+        Case{Metric::kL2Squared, 200, Shape::kPlain, CodeBits::kFive},
+        Case{Metric::kCosine, 100, Shape::kPlain, CodeBits::kFive}}) {
     IndexUnderTest index(test.metric, test.dim, 16, 2, CodeKind::kInt8);
     index.Add(MakeRows(test, 1'000, 2));
+    if (test.bits == CodeBits::kFive) UsePackedCodes(&index, 1'000);
     index.LinkAll(60);
     const bool is_rotated = index.graph().code_space()->rotation() == RotationKind::kHadamard;
     EXPECT_EQ(is_rotated, test.shape == Shape::kOutliers);

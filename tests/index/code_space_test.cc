@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint32_t kRows = 400;
 
 std::vector<NodeCode> Encoded(const CodeSpace& space, const float* row, bool is_query = false) {
-  std::vector<NodeCode> code((space.node_bytes() + sizeof(NodeCode) - 1) / sizeof(NodeCode));
+  std::vector<NodeCode> code((is_query ? space.query_bytes() : space.node_bytes()) / sizeof(NodeCode));
   if (is_query) {
     space.EncodeQuery(row, code.data());
   } else {
@@ -27,9 +27,17 @@ std::vector<NodeCode> Encoded(const CodeSpace& space, const float* row, bool is_
   return code;
 }
 
+std::vector<NodeCode> AsQuery(const CodeSpace& space, const NodeCode& row) {
+  std::vector<NodeCode> query(space.query_bytes() / sizeof(NodeCode));
+  space.ToQuery(row, query.data());
+  return query;
+}
+
+float DistanceTo(const CodeSpace& space, const NodeCode& query, const NodeCode& row) {
+  return space.Distance(query, row, space.Dot(query, row));
+}
 float DistanceBetween(const CodeSpace& space, const NodeCode& a, const NodeCode& b) {
-  const simd::CodeQuery side{.code = a.bytes(), .sum = a.sum};
-  return space.Distance(a, b, simd::ActiveCodeKernels().dot(side, b.bytes(), space.code_bytes()));
+  return DistanceTo(space, AsQuery(space, a).front(), b);
 }
 
 // The points that codes of a space stand for; a rotation adds components, which are 0 in rows.
@@ -37,7 +45,7 @@ class Points {
  public:
   explicit Points(const CodeSpace& space) : space_(space) {
     const bool is_rotated = space.rotation() != RotationKind::kNone;
-    const std::size_t components = is_rotated ? space.code_bytes() : space.dim();
+    const std::size_t components = is_rotated ? space.code_size() : space.dim();
     for (std::size_t i = 0; i < components; ++i) {
       std::vector<float>& axis = axes_.emplace_back(components);
       axis[i] = 1;
@@ -48,9 +56,10 @@ class Points {
   std::vector<double> operator()(const NodeCode& code) const {
     std::vector<double> point(space_.mean().begin(), space_.mean().end());
     point.resize(axes_.size());
+    const std::vector<NodeCode> query = AsQuery(space_, code);
     for (std::size_t i = 0; i < point.size(); ++i) {
       double sum = 0;
-      for (std::size_t j = 0; j < point.size(); ++j) sum += double{axes_[i][j]} * code.bytes()[j];
+      for (std::size_t j = 0; j < point.size(); ++j) sum += double{axes_[i][j]} * query.front().bytes()[j];
       point[i] += double{code.scale} * sum;
     }
     return point;
@@ -84,6 +93,7 @@ struct Case {
   Metric metric;
   std::size_t dim;
   RotationKind rotation;
+  CodeBits bits = CodeBits::kEight;
 };
 
 bool All(std::uint32_t slot) {
@@ -104,11 +114,15 @@ class Codes : public ::testing::TestWithParam<Case> {
     return rows;
   }
 
-  // Of the first rows, with the rotation of this case whatever the rows are.
+  // Of the first rows, with the rotation and the bits of this case whatever the rows are.
   static CodeSpace MakeSpace(const VectorView& view, std::uint32_t rows = kRows) {
     const CodeSpace measured = MeasureCodeSpace(GetParam().metric, view, rows, All);
     const std::vector<float> mean(measured.mean().begin(), measured.mean().end());
-    return {GetParam().metric, mean, measured.LargestNorm(), GetParam().rotation};
+    return {GetParam().metric,
+            mean,
+            measured.LargestNorm(),
+            CodeComponents(mean.size()),
+            {.rotation = GetParam().rotation, .bits = GetParam().bits}};
   }
 
   IndexUnderTest index_;
@@ -119,12 +133,15 @@ std::vector<Case> Cases(const std::vector<std::size_t>& dims, const std::vector<
   for (const Metric metric : {Metric::kL2Squared, Metric::kInnerProduct, Metric::kCosine}) {
     for (const std::size_t dim : dims) cases.push_back({metric, dim, RotationKind::kNone});
     for (const std::size_t dim : rotated_dims) cases.push_back({metric, dim, RotationKind::kHadamard});
+    if (metric == Metric::kInnerProduct) continue;
+    for (const std::size_t dim : dims) cases.push_back({metric, dim, RotationKind::kNone, CodeBits::kFive});
   }
   return cases;
 }
 std::string CaseName(const ::testing::TestParamInfo<Case>& test) {
   return std::string(MetricName(test.param.metric)) + "_" + std::to_string(test.param.dim) +
-         (test.param.rotation == RotationKind::kNone ? "" : "_rotated");
+         (test.param.rotation == RotationKind::kNone ? "" : "_rotated") +
+         (test.param.bits == CodeBits::kEight ? "" : "_packed");
 }
 INSTANTIATE_TEST_SUITE_P(All, Codes, ::testing::ValuesIn(Cases({1, 7, 64, 100, 384, 784}, {1, 7, 64, 100, 384})),
                          CaseName);
@@ -170,8 +187,11 @@ TEST_P(Codes, EqualRowsHaveEqualCodesAtDistanceZero) {
       EXPECT_EQ(DistanceBetween(space, a[0], b[0]), 0.0F);
     }
     const auto query = Encoded(space, view.row(i), true);
-    EXPECT_EQ(query[0].term, a[0].term);
-    EXPECT_EQ(query[0].sum, std::accumulate(a[0].bytes(), a[0].bytes() + space.code_bytes(), 0));
+    EXPECT_EQ(query[0].sum, std::accumulate(query[0].bytes(), query[0].bytes() + space.code_size(), 0));
+    if (space.bits() == CodeBits::kEight) {
+      EXPECT_EQ(std::memcmp(query[0].bytes(), a[0].bytes(), space.code_bytes()), 0);
+      EXPECT_EQ(query[0].term, a[0].term);
+    }
   }
 }
 
@@ -180,11 +200,11 @@ TEST_P(Codes, TheResidualBoundsTheDistanceFromRowToPoint) {
   const CodeSpace space = MakeSpace(view);
   const Points point_of(space);
   const bool is_rotated = GetParam().rotation != RotationKind::kNone;
-  const auto components = static_cast<double>(is_rotated ? space.code_bytes() : view.dim);
+  const auto components = static_cast<double>(is_rotated ? space.code_size() : view.dim);
   for (std::uint32_t i = 0; i < kRows; i += is_rotated ? 7 : 1) {
     const auto code = Encoded(space, view.row(i));
     std::vector<float> row(view.row(i), view.row(i) + view.dim);
-    row.resize(space.code_bytes());
+    row.resize(space.code_size());
     const double error = Difference(point_of(code[0]), row.data());
     // What rounding adds in a rotation, and what residuals have room for.
     const double length = double{code[0].scale} * 127 * std::sqrt(components);
@@ -209,9 +229,10 @@ TEST_P(Excess, IsInfiniteForARowOutOfRange) {
 // Excess is three deviations beyond the average: the root of the mean square of errors is a third of it.
 TEST_P(Excess, IsThreeTimesWhatIsMeasured) {
   const VectorView view = index_.vectors().view();
-  const auto [metric, dim, rotation] = GetParam();
+  const auto [metric, dim, rotation, bits] = GetParam();
   const CodeSpace space = MakeSpace(view);
   ASSERT_EQ(space.rotation(), rotation);
+  ASSERT_EQ(space.bits(), bits);
   double squares = 0;
   int pairs = 0;
   int beyond = 0;
@@ -224,7 +245,7 @@ TEST_P(Excess, IsThreeTimesWhatIsMeasured) {
       // In double: DistanceOf takes the metric's distance, whose own rounding is no error of the codes.
       const double wanted =
           (double{space.DistanceOf(1)} - double{space.DistanceOf(0)}) * exact + double{space.DistanceOf(0)};
-      const float distance = DistanceBetween(space, query[0], row[0]);
+      const float distance = DistanceTo(space, query[0], row[0]);
       const double share = (distance - wanted) / double{space.ExcessOf(error, row[0]).At(distance)};
       squares += share * share;
       ++pairs;

@@ -240,6 +240,40 @@ TEST_P(LinkFileWithMean, TheComponentsComeBackAndOthersThanThereCanBeAreDataLoss
   expect_damage(rotated);
 }
 
+TEST_P(LinkFileWithMean, TheBitsComeBackAndOthersThanThereCanBeAreRefused) {
+  index_ = std::make_unique<IndexUnderTest>(Metric::kL2Squared, kSpec.dim, 8, 1, GetParam());
+  index_->Add(ClusteredRows(500, kSpec));
+  index_->mutable_graph()->UseCodes(std::make_shared<const CodeSpace>(
+      Metric::kL2Squared, std::vector<float>(kSpec.dim, 0.25F), 1.0F, CodeComponents(kSpec.dim, {1, 2, 3, 7, 9, 15}),
+      CodeForm{.bits = CodeBits::kFive}));
+  index_->LinkAll(60);
+  const std::uint64_t hash = index_->GraphHash();
+  dead_.assign(500 / 64 + 1, 0);
+  path_ = index_->folder().Path("links");
+  stamp_ = index_->Stamp(4711);
+  LinkSnapshot links = CopyLinks(index_->graph());
+  ASSERT_EQ(WriteLinkFile(path_, stamp_, links, dead_), OkStatus());
+  std::string file = ReadFile();
+  LoadedLinks loaded = LoadLinkFile(path_, stamp_).value();
+  EXPECT_EQ(loaded.graph->code_space()->bits(), CodeBits::kFive);
+  EXPECT_EQ(loaded.graph->code_space()->components().size(), 6U);
+  index_->set_graph(std::move(loaded.graph));
+  EXPECT_EQ(index_->GraphHash(), hash);
+  constexpr std::size_t kBitsAt = 1'344;
+  Patch(&file, kBitsAt, 0);
+  WriteFile(file);
+  loaded = LoadLinkFile(path_, stamp_).value();
+  EXPECT_EQ(loaded.graph->code_space()->bits(), CodeBits::kEight);
+  index_->set_graph(std::move(loaded.graph));
+  EXPECT_NE(index_->GraphHash(), hash);
+  Patch(&file, kBitsAt, 6);
+  WriteFile(file);
+  EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kFailedPrecondition);
+  links.rotation = RotationKind::kHadamard;
+  ASSERT_EQ(WriteLinkFile(path_, stamp_, links, dead_), OkStatus());
+  EXPECT_EQ(LoadLinkFile(path_, stamp_).status().code(), StatusCode::kDataLoss);
+}
+
 TEST_P(LinkFileTest, EveryFlipIsDataLossOrDoesNoHarm) {
   Make(2'500, 2'000);
   const std::string good = ReadFile();

@@ -15,7 +15,6 @@
 #include "tests/index/index_under_test.h"
 #include "vdb/index/graph_copy.h"
 #include "vdb/index/rerank.h"
-#include "vdb/simd/code_kernels.h"
 
 namespace vdb {
 namespace {
@@ -68,7 +67,7 @@ TEST(MeasuredComponents, AreAllWhereNoneMayBeLeftOut) {
   EXPECT_EQ(Held(RowsWith(1)), all);
   EXPECT_EQ(Held(RowsWith(0.1F)), all) << "a hundredth of the square of a row";
   EXPECT_EQ(Held(RowsWith(0), Metric::kInnerProduct), all);
-  EXPECT_EQ(Held(RowsWith(0, kMinRowsToLeaveOut - 1)), all);
+  EXPECT_EQ(Held(RowsWith(0, kMinRowsToMeasure - 1)), all);
   EXPECT_EQ(Held(RowsWith(0), Metric::kL2Squared, 2), all) << "too few rows that may be looked at";
   // Within a cluster rows agree in all that is loud.
   Rows rows;
@@ -96,6 +95,65 @@ TEST(MeasuredComponents, SaveALineOrNothing) {
   EXPECT_EQ(Held(rows).size(), 112U);
 }
 
+CodeBits Bits(const Rows& rows, Metric metric = Metric::kL2Squared) {
+  IndexUnderTest index(metric, rows.front().size());
+  index.Add(rows);
+  return MeasureCodeSpace(metric, index.vectors().view(), static_cast<std::uint32_t>(rows.size()),
+                          [](std::uint32_t) { return true; })
+      .bits();
+}
+
+// Of 16 dimensions, spread over all components, as embeddings are.
+Rows ShallowRows(std::size_t count, std::size_t dim) {
+  constexpr std::size_t kIntrinsic = 16;
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal;
+  Rows axes(kIntrinsic, std::vector<float>(dim));
+  for (std::vector<float>& axis : axes) std::ranges::generate(axis, [&] { return normal(random); });
+  Rows rows;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::vector<float>& row = rows.emplace_back(dim);
+    for (const std::vector<float>& axis : axes) {
+      const float length = normal(random);
+      for (std::size_t c = 0; c < dim; ++c) row[c] += length * axis[c];
+    }
+  }
+  return rows;
+}
+
+TEST(MeasuredBits, AreFiveWhereTheyTellNeighboursApart) {
+  for (const std::size_t dim : {128U, 384U, 768U}) {
+    EXPECT_EQ(Bits(ShallowRows(kRows, dim)), CodeBits::kFive) << dim;
+    EXPECT_EQ(Bits(ShallowRows(kRows, dim), Metric::kCosine), CodeBits::kFive) << dim;
+    EXPECT_EQ(Bits(ShallowRows(kRows, dim), Metric::kInnerProduct), CodeBits::kEight) << dim;
+    EXPECT_EQ(Bits(ShallowRows(kMinRowsToMeasure - 1, dim)), CodeBits::kEight) << dim;
+  }
+  EXPECT_EQ(Bits(ShallowRows(kRows, 48)), CodeBits::kEight) << "one line of the cache either way";
+  EXPECT_EQ(Bits(ShallowRows(kRows, 100)), CodeBits::kEight) << "two";
+}
+
+// Fifty rows that differ by a thousandth of what they have in common: any five bits are those of all fifty.
+TEST(MeasuredBits, AreEightAmongRowsThatAreNearlyTheSame) {
+  Rows rows;
+  std::mt19937 random(6);
+  std::normal_distribution<float> normal;
+  const Rows centres = ShallowRows(100, 384);
+  for (std::uint32_t i = 0; i < kRows; ++i) {
+    std::vector<float>& row = rows.emplace_back(centres[i % centres.size()]);
+    for (float& x : row) x += 0.001F * normal(random);
+  }
+  EXPECT_EQ(Bits(rows), CodeBits::kEight);
+}
+
+// Of rows that are the same the codes are the same, too: they say nothing against five bits, and alone nothing for
+// them.
+TEST(MeasuredBits, AreNotDecidedByCopies) {
+  Rows rows = ShallowRows(kRows, 384);
+  for (std::size_t i = 0; i < rows.size(); i += 5) rows[i] = rows[0];
+  EXPECT_EQ(Bits(rows), CodeBits::kFive);
+  EXPECT_EQ(Bits(Rows(kRows, rows[0])), CodeBits::kEight);
+}
+
 class CodesOfSome : public ::testing::Test {
  protected:
   explicit CodesOfSome(float quiet = 0.01F) : index_(Metric::kL2Squared, kDim, 12, 2, CodeKind::kInt8) {
@@ -105,10 +163,7 @@ class CodesOfSome : public ::testing::Test {
 
   const CodeSpace& space() const { return *index_.graph().code_space(); }
   std::vector<NodeCode> Room() const { return std::vector<NodeCode>(space().node_bytes() / sizeof(NodeCode)); }
-  float Between(const NodeCode& a, const NodeCode& b) const {
-    const simd::CodeQuery side{.code = a.bytes(), .sum = a.sum};
-    return space().Distance(a, b, simd::ActiveCodeKernels().dot(side, b.bytes(), space().code_bytes()));
-  }
+  float Between(const NodeCode& a, const NodeCode& b) const { return space().Distance(a, b, space().Dot(a, b)); }
 
   IndexUnderTest index_;
 };
@@ -123,7 +178,7 @@ TEST_F(CodesOfSome, ProofsHold) {
   const Rows odd = RowsWith(0.5F, 20, 8);
   queries.insert(queries.end(), odd.begin(), odd.end());
   for (const std::vector<float>& query : queries) {
-    space().Encode(query.data(), memory.data());
+    space().EncodeScanQuery(query.data(), memory.data());
     const NodeCode& code = memory.front();
     for (std::uint32_t slot = 0; slot < kCompared; ++slot) {
       const NodeCode& row = index_.graph().Code(slot);

@@ -21,6 +21,7 @@
 
 #include "vdb/simd/code_kernel_tables.h"
 #include "vdb/simd/kernels.h"
+#include "vdb/simd/packed_code.h"
 
 namespace vdb::simd {
 namespace {
@@ -170,27 +171,135 @@ TEST(CodeKernels, RowsThatAreEqualOrOverlap) {
   }
 }
 
+// Of components in [-15, 15].
+Code RandomPackable(std::size_t n, std::mt19937& random) {
+  Code code(n);
+  for (std::int8_t& component : code) component = static_cast<std::int8_t>(static_cast<int>(random() % 31) - 15);
+  return code;
+}
+
+Code Packed(const Code& code) {
+  Code packed(PackedBytes(code.size()));
+  Pack(code.data(), code.size(), packed.data());
+  return packed;
+}
+
+// Every kernel on packed rows, against sums over what was packed. Query and rows end where the memory does.
+void CheckPackedDots(const Code& code, const std::array<Code, 4>& unpacked) {
+  const std::size_t n = code.size();
+  const Guarded<std::int8_t> guarded(code);
+  const CodeQuery query = QueryOf(guarded.data(), n);
+  std::array<std::int32_t, 4> exact{};
+  for (std::size_t j = 0; j < 4; ++j) {
+    exact[j] = std::inner_product(code.begin(), code.end(), unpacked[j].begin(), std::int32_t{0});
+  }
+  const std::array<Guarded<std::int8_t>, 4> rows = {
+      Guarded<std::int8_t>(Packed(unpacked[0])), Guarded<std::int8_t>(Packed(unpacked[1])),
+      Guarded<std::int8_t>(Packed(unpacked[2])), Guarded<std::int8_t>(Packed(unpacked[3]))};
+  const std::array<const std::int8_t*, 4> pointers = {rows[0].data(), rows[1].data(), rows[2].data(), rows[3].data()};
+  for (const CodeKernels* kernels : SupportedCodeKernels()) {
+    std::array<std::int32_t, 4> one{};
+    for (std::size_t j = 0; j < 4; ++j) one[j] = kernels->packed_dot(query, pointers[j], n);
+    EXPECT_EQ(one, exact) << kernels->name << ", n " << n;
+    std::array<std::int32_t, 4> four{};
+    kernels->packed_dot_x4(query, pointers.data(), n, four.data());
+    EXPECT_EQ(four, exact) << kernels->name << " x4, n " << n;
+  }
+}
+
+std::vector<std::size_t> PackedSizes() {
+  std::vector<std::size_t> sizes;
+  for (std::size_t n = kPackedUnit; n <= 1024; n += kPackedUnit) sizes.push_back(n);
+  for (const std::size_t n : {1536, 4096, 4160}) sizes.push_back(n);
+  return sizes;
+}
+
+TEST(PackedKernels, RandomCodesBeforeGuardPages) {
+  std::mt19937 random(9);
+  for (const std::size_t n : PackedSizes()) {
+    for (int repetition = 0; repetition < 8; ++repetition) {
+      CheckPackedDots(RandomCode(n, random), {RandomPackable(n, random), RandomPackable(n, random),
+                                              RandomPackable(n, random), RandomPackable(n, random)});
+    }
+  }
+}
+
+// Each place by itself, so that none is taken for another.
+TEST(PackedKernels, EveryPlace) {
+  for (const std::size_t n : {64U, 128U, 192U, 448U}) {
+    for (std::size_t place = 0; place < n; ++place) {
+      Code query(n, 0);
+      query[place] = 101;
+      Code row(n, 0);
+      row[place] = static_cast<std::int8_t>(static_cast<int>(place % 31) - 15);
+      CheckPackedDots(query, {row, Code(n, 0), Code(n, 15), Code(n, -15)});
+    }
+  }
+}
+
+TEST(PackedKernels, ExtremesOfTheLongestCodes) {
+  constexpr std::size_t kLongest = 65'536;
+  for (const std::int8_t byte : {std::int8_t{127}, std::int8_t{-127}}) {
+    const Code query(kLongest, byte);
+    CheckPackedDots(query, {Code(kLongest, 15), Code(kLongest, -15), Code(kLongest, 1), Code(kLongest, 0)});
+  }
+}
+
+TEST(PackedCode, IsUnpackedAsItWas) {
+  std::mt19937 random(10);
+  for (const std::size_t n : PackedSizes()) {
+    const Code code = RandomPackable(n, random);
+    const Guarded<std::int8_t> packed(Packed(code));
+    const Guarded<std::int8_t> unpacked(n);
+    Unpack(packed.data(), n, unpacked.data());
+    EXPECT_EQ(Code(unpacked.data(), unpacked.data() + n), code) << n;
+  }
+}
+
+// Where packed_code.h says that components are, written again.
+Code PackedByDefinition(const Code& code) {
+  Code packed(PackedBytes(code.size()));
+  for (std::size_t place = 0; place < code.size(); ++place) {
+    const std::size_t begin = place / 128 * 128;
+    const std::size_t half = std::min<std::size_t>(128, code.size() - begin) / 2;
+    std::int8_t* const block = packed.data() + begin / 128 * 80;
+    const std::size_t i = place - begin;
+    const int number = code[place] + 16;
+    block[i % half] = static_cast<std::int8_t>(block[i % half] | (number & 15) << (i < half ? 0 : 4));
+    block[half + i % 16] = static_cast<std::int8_t>(block[half + i % 16] | (number >> 4) << i / 16);
+  }
+  return packed;
+}
+
+TEST(PackedCode, HasItsComponentsInTheirPlaces) {
+  std::mt19937 random(11);
+  for (const std::size_t n : PackedSizes()) {
+    const Code code = RandomPackable(n, random);
+    EXPECT_EQ(Packed(code), PackedByDefinition(code)) << n;
+  }
+}
+
 constexpr std::int8_t kUntouched = 99;
 
 // The code and the scale of every table against the scalar table's and the definition's.
-void CheckEncode(const std::vector<float>& row, const std::vector<float>& mean) {
+void CheckEncode(const std::vector<float>& row, const std::vector<float>& mean, float bound) {
   const std::size_t dim = row.size();
   const std::size_t padded = (dim + kCodeUnit - 1) / kCodeUnit * kCodeUnit;
   const Guarded<float> guarded_row(row);
   const Guarded<float> guarded_mean(mean);
   float largest = 0;
   for (std::size_t i = 0; i < dim; ++i) largest = std::max(largest, std::abs(row[i] - mean[i]));
-  const float factor = 127 / largest;
+  const float factor = bound / largest;
   Code wanted(padded, 0);
   for (std::size_t i = 0; std::isfinite(factor) && i < dim; ++i) {
     const float rounded = std::nearbyint((row[i] - mean[i]) * factor);
-    wanted[i] = static_cast<std::int8_t>(std::min(127.0F, std::max(-127.0F, rounded)));
+    wanted[i] = static_cast<std::int8_t>(std::min(bound, std::max(-bound, rounded)));
   }
-  const float wanted_scale = std::isfinite(factor) ? largest / 127 : 0;
+  const float wanted_scale = std::isfinite(factor) ? largest / bound : 0;
   for (const CodeKernels* kernels : SupportedCodeKernels()) {
     const Guarded<std::int8_t> code(padded + 1);  // one byte in front, to see whether it is written
     std::memset(code.data(), kUntouched, padded + 1);
-    const float scale = kernels->encode(guarded_row.data(), guarded_mean.data(), dim, code.data() + 1);
+    const float scale = kernels->encode(guarded_row.data(), guarded_mean.data(), dim, bound, code.data() + 1);
     EXPECT_EQ(std::bit_cast<std::uint32_t>(scale), std::bit_cast<std::uint32_t>(wanted_scale))
         << kernels->name << ", dim " << dim << ": got " << scale << ", wanted " << wanted_scale;
     EXPECT_EQ(Code(code.data() + 1, code.data() + 1 + padded), wanted) << kernels->name << ", dim " << dim;
@@ -203,6 +312,10 @@ std::vector<std::size_t> Dims() {
   for (std::size_t dim = 1; dim <= 100; ++dim) dims.push_back(dim);
   for (const std::size_t dim : {127, 128, 384, 385, 783, 784, 1000, 1536}) dims.push_back(dim);
   return dims;
+}
+
+void CheckEncode(const std::vector<float>& row, const std::vector<float>& mean) {
+  for (const float bound : {127.0F, float{kPackedLargest}}) CheckEncode(row, mean, bound);
 }
 
 // Rows drawn from row_next(), means from mean_next(), in every dimension.
@@ -269,7 +382,7 @@ TEST(Encode, TiesGoToTheEvenNeighbour) {
   const std::vector<float> mean(row.size(), 0.0F);
   for (const CodeKernels* kernels : SupportedCodeKernels()) {
     Code code(kCodeUnit, kUntouched);
-    EXPECT_EQ(kernels->encode(row.data(), mean.data(), row.size(), code.data()), 1.0F) << kernels->name;
+    EXPECT_EQ(kernels->encode(row.data(), mean.data(), row.size(), 127, code.data()), 1.0F) << kernels->name;
     EXPECT_EQ(code, (Code{127, 0, 2, 2, 0, -2, -2, 0, 0, 0, 0, 0, 0, 0, 0, 0})) << kernels->name;
   }
 }

@@ -121,7 +121,7 @@ Status CollectionImpl::SwitchTo(GenerationBuilder* builder) {
   SetPublished(builder->files());
   NotePublishedGraph(*builder->generation()->graph);
   // What they were found for is gone.
-  components_due_rows_.store(0, std::memory_order_relaxed);
+  measured_due_rows_.store(0, std::memory_order_relaxed);
   codes_due_rows_.store(0, std::memory_order_relaxed);
   return OkStatus();
 }

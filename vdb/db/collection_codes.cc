@@ -38,20 +38,20 @@ std::shared_ptr<const CodeSpace> CollectionImpl::BetterCodes(const Generation& g
   if (!MayHaveOtherCodes(generation)) return nullptr;
   if (CodesAreOutgrown(generation)) return std::make_shared<const CodeSpace>(WithAllComponents(*space));
   const std::uint32_t linked = graph.linked();
-  // A graph that was linked from its first rows on was given codes when there were too few to measure what may be left
-  // out. It is looked at when there are enough of them, and each time there are twice as many, before recall is
-  // measured.
+  // A graph that was linked from its first rows on was given codes when there were too few to measure what neighbours
+  // differ in, and later rows may be nearer to each other than packed codes can tell. It is looked at when there are
+  // enough of them, and each time there are twice as many, before recall is measured.
   if (!idle || !CalibrationIsDue(generation) || fixed_options_.metric == Metric::kInnerProduct ||
-      linked < std::max(kMinRowsToLeaveOut, components_due_rows_.load(std::memory_order_relaxed)) ||
-      !space->components().AreAll()) {
+      linked < std::max(kMinRowsToMeasure, measured_due_rows_.load(std::memory_order_relaxed))) {
     return nullptr;
   }
-  components_due_rows_.store(linked > kMaxRows / 2 ? kMaxRows : 2 * linked, std::memory_order_relaxed);
+  measured_due_rows_.store(linked > kMaxRows / 2 ? kMaxRows : 2 * linked, std::memory_order_relaxed);
   const std::function<bool(std::uint32_t)> has_row = generation.HasRow();
   CodeSpace measured = MeasureCodeSpace(
       fixed_options_.metric, generation.vectors->view(), linked,
       [&](std::uint32_t slot) { return !generation.deaths.IsDead(slot) && (has_row == nullptr || has_row(slot)); });
-  if (measured.components().AreAll()) return nullptr;
+  const bool fewer_components = space->components().AreAll() && !measured.components().AreAll();
+  if (measured.bits() == space->bits() && !fewer_components) return nullptr;
   return std::make_shared<const CodeSpace>(std::move(measured));
 }
 

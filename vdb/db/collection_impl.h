@@ -277,7 +277,7 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   std::atomic<std::uint64_t> deaths_{0};            // since open, and before what published files do not know
   std::atomic<std::uint64_t> published_deaths_{0};  // of those, known to published files
   std::atomic<std::uint32_t> published_curve_{0};   // rows of the recall curve that is published; 0: none
-  std::atomic<std::size_t> published_held_{0};      // components of the codes that are published; 0: all, or no codes
+  std::atomic<CodeChoice> published_codes_{};       // of the links that are published
 
   struct BackgroundWork {
     bool has_task = false;  // in a pool; at most one
@@ -287,9 +287,9 @@ class CollectionImpl : public std::enable_shared_from_this<CollectionImpl> {
   mutable Mutex background_mutex_;
   BackgroundWork background_ ABSL_GUARDED_BY(background_mutex_);
   std::atomic<int> helping_writers_{0};  // that link a batch, or wait to
-  // Linked rows from which on better codes are looked for: ones that leave components out, and any, after memory was
-  // short.
-  std::atomic<std::uint32_t> components_due_rows_{0};
+  // Linked rows from which on better codes are looked for: by measuring what neighbours differ in, and any, after
+  // memory was short.
+  std::atomic<std::uint32_t> measured_due_rows_{0};
   std::atomic<std::uint32_t> codes_due_rows_{0};
   std::atomic<bool> calibrating_{false};  // in the background
   std::atomic<std::uint64_t> commits_{0};

@@ -49,7 +49,7 @@ bool CollectionImpl::PublishIsDue(const Generation& generation, bool idle) const
   // Without its curve the next open would measure again, without its codes make them anew.
   const RecallCurve* curve = generation.graph->recall_curve();
   const bool has_new_curve = curve != nullptr && curve->rows() != published_curve_.load(std::memory_order_relaxed);
-  const bool has_new_codes = HeldComponents(*generation.graph) != published_held_.load(std::memory_order_relaxed);
+  const bool has_new_codes = CodesOf(*generation.graph) != published_codes_.load(std::memory_order_relaxed);
   if (idle) {
     return ((has_new_curve || has_new_codes) && patience == 1) || changes > kPublishMinQuietChanges * patience;
   }
@@ -153,7 +153,9 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   files.slots = clock.committed;
   files.commit_seq = stamped.commit_seq;
   const std::uint32_t curve_rows = links.curve.empty() ? 0 : links.curve.front().rows;
-  files.links = StrCat("links-", stamped.commit_seq, "-", links.linked, "-", curve_rows, "-", links.components.size());
+  const CodeChoice codes{.held = static_cast<std::uint32_t>(links.components.size()), .bits = links.bits};
+  files.links = StrCat("links-", stamped.commit_seq, "-", links.linked, "-", curve_rows, "-", codes.held, "-",
+                       static_cast<int>(codes.bits));
   files.columns = StrCat("columns-", stamped.commit_seq);
   const bool same_links = files.links == published_.links;
   const bool same_columns = files.columns == published_.columns;
@@ -176,7 +178,7 @@ Status CollectionImpl::WriteFiles(Generation* generation) {
   const storage::PublishedFiles old = std::exchange(published_, std::move(files));
   NotePublished(deaths);
   published_curve_.store(curve_rows, std::memory_order_relaxed);
-  published_held_.store(links.components.size(), std::memory_order_relaxed);
+  published_codes_.store(codes, std::memory_order_relaxed);
   if (!old.links.empty() && !same_links) static_cast<void>(RemoveTree(StrCat(generation->directory, "/", old.links)));
   if (!old.columns.empty() && !same_columns) {
     static_cast<void>(RemoveTree(StrCat(generation->directory, "/", old.columns)));
@@ -253,7 +255,7 @@ Status CollectionImpl::LoadPublished(Generation* generation, const storage::Publ
 void CollectionImpl::NotePublishedGraph(const Graph& graph) noexcept {
   const RecallCurve* curve = graph.recall_curve();
   published_curve_.store(curve == nullptr ? 0 : curve->rows(), std::memory_order_relaxed);
-  published_held_.store(HeldComponents(graph), std::memory_order_relaxed);
+  published_codes_.store(CodesOf(graph), std::memory_order_relaxed);
 }
 
 void CollectionImpl::SetPublished(const storage::PublishedFiles& files) {

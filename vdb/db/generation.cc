@@ -46,16 +46,18 @@ LinkFileStamp StampOf(const CollectionOptions& options, std::size_t dim, const s
           .dim = dim};
 }
 
-std::size_t HeldComponents(const Graph& graph) {
+CodeChoice CodesOf(const Graph& graph) {
   const CodeSpace* space = graph.code_space();
-  return space == nullptr ? 0 : space->components().held().size();
+  if (space == nullptr) return {};
+  return {.held = static_cast<std::uint32_t>(space->components().held().size()), .bits = space->bits()};
 }
 
 void CountLeftOut(const Generation& generation, Graph* graph) {
-  if (HeldComponents(*graph) == 0 || graph->MappedLevel0() != nullptr) return;
+  if (CodesOf(*graph).held == 0 || graph->MappedLevel0() != nullptr) return;
   const std::function<bool(std::uint32_t)> has_row = generation.HasRow();
   for (std::uint32_t slot = 0; slot < graph->linked(); ++slot) {
-    if (!generation.deaths.IsDead(slot) && (has_row == nullptr || has_row(slot))) graph->CountLeftOut(slot);
+    if (!generation.deaths.IsDead(slot) && (has_row == nullptr || has_row(slot)))
+      graph->CountLeftOut(slot, generation.vectors->view().row(slot));
   }
 }
 

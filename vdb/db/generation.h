@@ -139,8 +139,14 @@ CollectionOptions OptionsOf(const storage::VectorFieldSchema& field);
 // What published links must say. dim: of the vectors; options may not know it yet.
 LinkFileStamp StampOf(const CollectionOptions& options, std::size_t dim, const storage::PublishedFiles& files);
 
-// Components that codes of a graph hold; 0 for all, and for no codes.
-std::size_t HeldComponents(const Graph& graph);
+// Which codes rows have, as far as they can be made anew: not the same for codes of other components or bits.
+struct CodeChoice {
+  std::uint32_t held = 0;  // components; 0 for all, and for no codes
+  CodeBits bits = CodeBits::kEight;
+
+  bool operator==(const CodeChoice&) const = default;
+};
+CodeChoice CodesOf(const Graph& graph);
 
 // Counts, for Graph::CodesAreOutgrown, the linked rows of a graph over this generation's slots, once. Not while nodes
 // are mapped: nothing then. Call as the graph's linker.

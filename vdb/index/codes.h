@@ -11,13 +11,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "vdb/index/code_space.h"
 #include "vdb/index/distance.h"
 #include "vdb/index/graph.h"
 #include "vdb/index/vector_file.h"
-#include "vdb/simd/code_kernels.h"
 #include "vdb/util/prefetch.h"
 
 namespace vdb {
@@ -68,13 +68,20 @@ class Float32Codes {
 class Int8Codes {
  public:
   // query: of the graph's space, outlives this.
-  Int8Codes(const Graph& graph, const NodeCode& query)
-      : graph_(graph),
-        space_(*graph.code_space()),
-        kernels_(simd::ActiveCodeKernels()),
-        query_(query),
-        side_{.code = query.bytes(), .sum = query.sum},
-        bytes_(space_.code_bytes()) {}
+  Int8Codes(const Graph& graph, const NodeCode& query) : graph_(graph), space_(*graph.code_space()), query_(&query) {}
+  // The query that stands where a row's code does.
+  Int8Codes(const Graph& graph, std::uint32_t slot) : Int8Codes(graph, graph.Code(slot)) {
+    if (space_.bits() == CodeBits::kEight) return;  // a row's code is a query's
+    auto* query = reinterpret_cast<NodeCode*>(short_);
+    if (space_.query_bytes() > sizeof(short_)) {
+      long_ = std::make_unique<NodeCode[]>(space_.query_bytes() / sizeof(NodeCode));
+      query = long_.get();
+    }
+    space_.ToQuery(*query_, query);
+    query_ = query;
+  }
+  Int8Codes(const Int8Codes&) = delete;
+  Int8Codes& operator=(const Int8Codes&) = delete;
 
   // As a scan asks: in whole.
   void Prefetch(std::uint32_t slot) const { PrefetchRow(&graph_.Code(slot), space_.node_bytes()); }
@@ -85,25 +92,24 @@ class Int8Codes {
 
   float One(std::uint32_t slot) const {
     const NodeCode& row = graph_.Code(slot);
-    return space_.Distance(query_, row, kernels_.dot(side_, row.bytes(), bytes_));
+    return space_.Distance(*query_, row, space_.Dot(*query_, row));
   }
 
   void Four(const std::uint32_t slots[4], float out[4]) const {
     const NodeCode* const rows[4] = {&graph_.Code(slots[0]), &graph_.Code(slots[1]), &graph_.Code(slots[2]),
                                      &graph_.Code(slots[3])};
-    const std::int8_t* const bytes[4] = {rows[0]->bytes(), rows[1]->bytes(), rows[2]->bytes(), rows[3]->bytes()};
     std::int32_t dots[4];
-    kernels_.dot_x4(side_, bytes, bytes_, dots);
-    for (std::size_t j = 0; j < 4; ++j) out[j] = space_.Distance(query_, *rows[j], dots[j]);
+    space_.DotFour(*query_, rows, dots);
+    for (std::size_t j = 0; j < 4; ++j) out[j] = space_.Distance(*query_, *rows[j], dots[j]);
   }
 
  private:
   const Graph& graph_;
   const CodeSpace& space_;
-  const simd::CodeKernels& kernels_;
-  const NodeCode& query_;
-  const simd::CodeQuery side_;
-  const std::size_t bytes_;
+  const NodeCode* query_;
+  // Of a row that was packed; on the heap if it is long.
+  alignas(NodeCode) std::byte short_[2'048];
+  std::unique_ptr<NodeCode[]> long_;
 };
 
 // Queries that are rows, as linking asks them.
@@ -126,7 +132,7 @@ class Int8Rows {
  public:
   using Codes = Int8Codes;
   explicit Int8Rows(const Graph& graph) : graph_(graph) {}
-  Int8Codes From(std::uint32_t slot) const { return {graph_, graph_.Code(slot)}; }
+  Int8Codes From(std::uint32_t slot) const { return {graph_, slot}; }
   std::optional<float> StopBase(std::uint32_t slot) const { return graph_.code_space()->StopBaseOf(graph_.Code(slot)); }
 
  private:

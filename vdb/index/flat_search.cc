@@ -146,8 +146,8 @@ std::optional<CodeScan> CodeScan::Begin(const Graph& graph, const ScanInput& inp
   if (!IsFor(graph, input.distance.metric())) return std::nullopt;
   const CodeSpace& space = *graph.code_space();
   CodeScan scan(graph, graph.linked());
-  scan.query_.resize(space.node_bytes() / sizeof(NodeCode));
-  space.Encode(input.query, scan.query_.data());
+  scan.query_.resize(space.query_bytes() / sizeof(NodeCode));
+  space.EncodeScanQuery(input.query, scan.query_.data());
   return scan;
 }
 

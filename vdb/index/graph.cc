@@ -111,8 +111,8 @@ void Graph::SetLinks(std::uint32_t slot, std::uint32_t level, std::span<const st
   }
 }
 
-void Graph::CountLeftOut(std::uint32_t slot) {
-  const double share = code_space_->ShareLeftOut(Code(slot));
+void Graph::CountLeftOut(std::uint32_t slot, const float* row) {
+  const double share = code_space_->ShareLeftOut(row, Code(slot));
   left_out_.store(left_out_.load(std::memory_order_relaxed) + share, std::memory_order_relaxed);
   if (share > CodeSpace::kOddShare) odd_.fetch_add(1, std::memory_order_relaxed);
   counted_.fetch_add(1, std::memory_order_relaxed);

@@ -128,8 +128,8 @@ class Graph {
   void Reserve(std::uint32_t end);
   // Linker: of a slot that was reserved and is not linked yet.
   void SetCode(std::uint32_t slot, const float* row);
-  // Linker: a live row with a vector, of a slot that has a code, once.
-  void CountLeftOut(std::uint32_t slot);
+  // Linker: a live row with a vector, of a slot that has its code, once.
+  void CountLeftOut(std::uint32_t slot, const float* row);
   // Linker: replaces a node's links; the rest becomes the node's own slot.
   void SetLinks(std::uint32_t slot, std::uint32_t level, std::span<const std::uint32_t> links);
   // Linker: the batch up to `end` is complete; entry may be null (nothing in it was linked).

@@ -106,7 +106,7 @@ class BatchLinker {
   void CountLeftOut() {
     const CodeSpace* space = graph_.code_space();
     if (space == nullptr || space->components().AreAll()) return;
-    for (const std::uint32_t slot : live_) graph_.CountLeftOut(slot);
+    for (const std::uint32_t slot : live_) graph_.CountLeftOut(slot, context_.vectors.row(slot));
   }
 
   // Distances of all live rows of the batch to each other, in tiles whose rows stay in the cache.

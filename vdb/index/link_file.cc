@@ -68,7 +68,8 @@ struct Header {
   std::uint32_t section_count = 0;
   std::uint32_t rotation = 0;  // RotationKind, of int8 codes
   std::array<Section, kMaxSections> sections{};
-  std::array<char, 2744> rest{};
+  std::uint32_t code_bits = 0;  // CodeBits of int8 codes; 0: 8
+  std::array<char, 2740> rest{};
   std::uint64_t checksum = 0;  // XXH3 of the bytes before it
 
   std::uint64_t ComputeChecksum() const { return Checksum(this, offsetof(Header, checksum)); }
@@ -113,6 +114,11 @@ class LinkFileReader {
     if (header_.rotation > static_cast<std::uint32_t>(RotationKind::kHadamard)) {
       return FailedPreconditionError(
           StrCat(file_.file_.path(), " has codes with rotation ", header_.rotation, "; this program knows 0 and 1"),
+          StatusReason::kNewerFormat);
+    }
+    if (header_.code_bits != 0 && header_.code_bits != static_cast<std::uint32_t>(CodeBits::kFive)) {
+      return FailedPreconditionError(
+          StrCat(file_.file_.path(), " has codes of ", header_.code_bits, " bits; this program knows 0, for 8, and 5"),
           StatusReason::kNewerFormat);
     }
     if (header_.code_kind != static_cast<std::uint32_t>(stamp_.codes)) {
@@ -211,8 +217,13 @@ class LinkFileReader {
     const float largest_norm = mean.back();
     mean.pop_back();
     VDB_ASSIGN_OR_RETURN(const CodeComponents components, ReadComponents());
-    graph->UseCodes(std::make_shared<const CodeSpace>(stamp_.metric, std::move(mean), largest_norm, components,
-                                                      static_cast<RotationKind>(header_.rotation)));
+    const CodeBits bits = header_.code_bits == 0 ? CodeBits::kEight : CodeBits::kFive;
+    if (bits != CodeBits::kEight && (header_.rotation != 0 || stamp_.metric == Metric::kInnerProduct)) {
+      return file_.Damaged(StrCat("codes of ", header_.code_bits, " bits"));
+    }
+    graph->UseCodes(std::make_shared<const CodeSpace>(
+        stamp_.metric, std::move(mean), largest_norm, components,
+        CodeForm{.rotation = static_cast<RotationKind>(header_.rotation), .bits = bits}));
     return OkStatus();
   }
 
@@ -344,6 +355,7 @@ LinkSnapshot CopyLinks(const Graph& graph) {
     copy.rotation = graph.code_space()->rotation();
     const std::span<const std::uint32_t> held = graph.code_space()->components().held();
     copy.components.assign(held.begin(), held.end());
+    copy.bits = graph.code_space()->bits();
   }
   if (const RecallCurve* curve = graph.recall_curve(); curve != nullptr) {
     copy.curve.assign(curve->points().begin(), curve->points().end());
@@ -388,6 +400,7 @@ Status WriteLinkFile(const std::string& path, const LinkFileStamp& stamp, const 
   header.entry_level = links.entry.level;
   header.commit_seq = stamp.commit_seq;
   header.rotation = static_cast<std::uint32_t>(links.rotation);
+  if (links.bits != CodeBits::kEight) header.code_bits = static_cast<std::uint32_t>(links.bits);
   std::vector<std::uint64_t> checksums;
   std::vector<std::pair<std::uint64_t, std::string_view>> contents;
   std::uint64_t offset = kAlignment;

@@ -44,6 +44,7 @@ struct LinkSnapshot {
   std::vector<float> mean;                      // of int8 codes, then their largest norm; empty for a graph without
   RotationKind rotation = RotationKind::kNone;  // of int8 codes
   std::vector<std::uint32_t> components;        // that int8 codes hold; empty for all
+  CodeBits bits = CodeBits::kEight;             // of a component of an int8 code
   std::vector<CurvePoint> curve;                // empty if it was not measured
 };
 

@@ -1,5 +1,5 @@
-// The code space of a collection's rows, measured on them: their mean, which components codes hold, whether they are
-// rotated.
+// The code space of a collection's rows, measured on them: their mean, which components codes hold, in how many bits,
+// whether they are rotated.
 //
 // Thread safety: pure function.
 #ifndef VDB_INDEX_MEASURED_CODE_SPACE_H_
@@ -15,17 +15,17 @@
 
 namespace vdb {
 
-// Fewer rows do not tell which components may be left out.
-inline constexpr std::uint32_t kMinRowsToLeaveOut = 4'096;
+// Fewer rows do not tell what neighbours differ in: codes are of all components then, of 8 bits each.
+inline constexpr std::uint32_t kMinRowsToMeasure = 4'096;
 
 // The mean of up to some thousand rows, evenly spaced among the first `rows`. Not for inner product: a rotation, if
 // codes are much better for it; else components are left out where neighbours hardly differ in them, and a code takes
-// fewer lines of the cache without. use(slot) says which rows may be taken. The same on every machine. Throws
-// std::bad_alloc.
+// fewer lines of the cache without; and it is packed where that tells neighbours apart. use(slot) says which rows may
+// be taken. The same on every machine. Throws std::bad_alloc.
 CodeSpace MeasureCodeSpace(Metric metric, const VectorView& vectors, std::uint32_t rows,
                            const std::function<bool(std::uint32_t)>& use);
 
-// With the mean of another one and all components, not rotated.
+// With the mean of another one and all components, 8 bits each, not rotated.
 CodeSpace WithAllComponents(const CodeSpace& space);
 
 }  // namespace vdb

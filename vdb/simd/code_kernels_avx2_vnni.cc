@@ -115,7 +115,8 @@ VDB_TARGET_AVX_VNNI void DotFour(const CodeQuery& query, const std::int8_t* cons
 
 const CodeKernels& Avx2VnniCodeKernels() {
   static const CodeKernels& avx2 = Avx2CodeKernels();
-  static const CodeKernels kernels = {"avx2-vnni", "avx2", Dot, DotFour, avx2.encode, avx2.hadamard};
+  static const CodeKernels kernels = {"avx2-vnni",        "avx2",      Dot,          DotFour, avx2.packed_dot,
+                                      avx2.packed_dot_x4, avx2.encode, avx2.hadamard};
   return kernels;
 }
 

@@ -2,6 +2,7 @@
 // attribute.
 
 #include "vdb/simd/code_kernel_tables.h"
+#include "vdb/simd/packed_code.h"
 
 #if defined(__aarch64__)
 
@@ -49,6 +50,43 @@ void DotFour(const CodeQuery& query, const std::int8_t* const rows[4], std::size
     s3 = Add(s3, q, vld1q_s8(r3 + i));
   }
   vst1q_s32(out, vpaddq_s32(vpaddq_s32(s0, s1), vpaddq_s32(s2, s3)));
+}
+
+// Of a packed code 16 numbers in [1, 31]: `halves` are their low four bits, the fifth ones are bits `column` of `bits`.
+inline int8x16_t Numbers(uint8x16_t halves, uint8x16_t bits, std::size_t column) {
+  const uint8x16_t fifth = vshlq_u8(bits, vdupq_n_s8(static_cast<std::int8_t>(4 - static_cast<int>(column))));
+  return vreinterpretq_s8_u8(vorrq_u8(halves, vandq_u8(fifth, vdupq_n_u8(0x10))));
+}
+inline uint8x16_t LoadBytes(const std::int8_t* p) {
+  return vreinterpretq_u8_s8(vld1q_s8(p));
+}
+
+// Adds the products of 2 * 16 * kColumns components of a query and a packed row.
+template <std::size_t kColumns>
+inline int32x4_t AddPacked(int32x4_t sum, const std::int8_t* query, const std::int8_t* row) {
+  const uint8x16_t bits = LoadBytes(row + 16 * kColumns);
+  for (std::size_t column = 0; column < kColumns; ++column) {
+    const uint8x16_t bytes = LoadBytes(row + 16 * column);
+    const int8x16_t low = Numbers(vandq_u8(bytes, vdupq_n_u8(0x0F)), bits, column);
+    sum = Add(sum, vld1q_s8(query + 16 * column), low);
+    const int8x16_t high = Numbers(vshrq_n_u8(bytes, 4), bits, kColumns + column);
+    sum = Add(sum, vld1q_s8(query + 16 * (kColumns + column)), high);
+  }
+  return sum;
+}
+
+std::int32_t PackedDot(const CodeQuery& query, const std::int8_t* row, std::size_t n) {
+  int32x4_t sum = vdupq_n_s32(0);
+  std::size_t i = 0;
+  for (; i + kPackedBlock <= n; i += kPackedBlock, row += kPackedBlockBytes) {
+    sum = AddPacked<4>(sum, query.code + i, row);
+  }
+  if (i < n) sum = AddPacked<2>(sum, query.code + i, row);
+  return vaddvq_s32(sum) - kPackedOffset * query.sum;
+}
+
+void PackedDotFour(const CodeQuery& query, const std::int8_t* const rows[4], std::size_t n, std::int32_t out[4]) {
+  for (std::size_t j = 0; j < 4; ++j) out[j] = PackedDot(query, rows[j], n);
 }
 
 #if defined(VDB_SIMD_NEON_DOTPROD)
@@ -115,6 +153,34 @@ VDB_TARGET_DOTPROD void DotprodDotFour(const CodeQuery& query, const std::int8_t
   const int32x4_t high = vpaddq_s32(vaddq_s32(s2, t2), vaddq_s32(s3, t3));
   vst1q_s32(out, vpaddq_s32(low, high));
 }
+
+template <std::size_t kColumns>
+VDB_TARGET_DOTPROD inline int32x4_t DotprodAddPacked(int32x4_t sum, const std::int8_t* query, const std::int8_t* row) {
+  const uint8x16_t bits = LoadBytes(row + 16 * kColumns);
+  for (std::size_t column = 0; column < kColumns; ++column) {
+    const uint8x16_t bytes = LoadBytes(row + 16 * column);
+    const int8x16_t low = Numbers(vandq_u8(bytes, vdupq_n_u8(0x0F)), bits, column);
+    sum = vdotq_s32(sum, vld1q_s8(query + 16 * column), low);
+    const int8x16_t high = Numbers(vshrq_n_u8(bytes, 4), bits, kColumns + column);
+    sum = vdotq_s32(sum, vld1q_s8(query + 16 * (kColumns + column)), high);
+  }
+  return sum;
+}
+
+VDB_TARGET_DOTPROD std::int32_t DotprodPackedDot(const CodeQuery& query, const std::int8_t* row, std::size_t n) {
+  int32x4_t sum = vdupq_n_s32(0);
+  std::size_t i = 0;
+  for (; i + kPackedBlock <= n; i += kPackedBlock, row += kPackedBlockBytes) {
+    sum = DotprodAddPacked<4>(sum, query.code + i, row);
+  }
+  if (i < n) sum = DotprodAddPacked<2>(sum, query.code + i, row);
+  return vaddvq_s32(sum) - kPackedOffset * query.sum;
+}
+
+VDB_TARGET_DOTPROD void DotprodPackedDotFour(const CodeQuery& query, const std::int8_t* const rows[4], std::size_t n,
+                                             std::int32_t out[4]) {
+  for (std::size_t j = 0; j < 4; ++j) out[j] = DotprodPackedDot(query, rows[j], n);
+}
 #endif  // VDB_SIMD_NEON_DOTPROD
 
 // row - mean of the 4 components from `first` on; lanes beyond dim are zeros.
@@ -125,28 +191,28 @@ inline float32x4_t Difference(const float* row, const float* mean, std::size_t f
   return vld1q_f32(lanes);
 }
 
-inline int16x4_t Round(float32x4_t difference, float factor) {
-  const float32x4_t scaled = vminq_f32(vmulq_n_f32(difference, factor), vdupq_n_f32(127.0F));
-  return vmovn_s32(vcvtnq_s32_f32(vmaxq_f32(scaled, vdupq_n_f32(-127.0F))));
+inline int16x4_t Round(float32x4_t difference, float factor, float bound) {
+  const float32x4_t scaled = vminq_f32(vmulq_n_f32(difference, factor), vdupq_n_f32(bound));
+  return vmovn_s32(vcvtnq_s32_f32(vmaxq_f32(scaled, vdupq_n_f32(-bound))));
 }
 
-float Encode(const float* row, const float* mean, std::size_t dim, std::int8_t* code) {
+float Encode(const float* row, const float* mean, std::size_t dim, float largest, std::int8_t* code) {
   float32x4_t magnitudes = vdupq_n_f32(0);
   for (std::size_t i = 0; i < dim; i += 4) {
     magnitudes = vmaxq_f32(magnitudes, vabsq_f32(Difference(row, mean, i, dim)));
   }
-  const float largest = vmaxvq_f32(magnitudes);
-  const float factor = 127.0F / largest;
+  const float greatest = vmaxvq_f32(magnitudes);
+  const float factor = largest / greatest;
   const bool finite = std::isfinite(factor);
   const float used = finite ? factor : 0.0F;
   for (std::size_t i = 0; i < dim; i += kCodeUnit) {
-    const int16x4_t w0 = Round(Difference(row, mean, i, dim), used);
-    const int16x4_t w1 = Round(Difference(row, mean, i + 4, dim), used);
-    const int16x4_t w2 = Round(Difference(row, mean, i + 8, dim), used);
-    const int16x4_t w3 = Round(Difference(row, mean, i + 12, dim), used);
+    const int16x4_t w0 = Round(Difference(row, mean, i, dim), used, largest);
+    const int16x4_t w1 = Round(Difference(row, mean, i + 4, dim), used, largest);
+    const int16x4_t w2 = Round(Difference(row, mean, i + 8, dim), used, largest);
+    const int16x4_t w3 = Round(Difference(row, mean, i + 12, dim), used, largest);
     vst1q_s8(code + i, vcombine_s8(vmovn_s16(vcombine_s16(w0, w1)), vmovn_s16(vcombine_s16(w2, w3))));
   }
-  return finite ? largest / 127.0F : 0.0F;
+  return finite ? greatest / largest : 0.0F;
 }
 
 // The steps of 1 and 2, within a register: a pair's sum and difference are its swap plus itself with the second one
@@ -180,13 +246,14 @@ void Hadamard(const float* signs, std::size_t n, float* x) {
 }  // namespace
 
 const CodeKernels& NeonCodeKernels() {
-  static constexpr CodeKernels kKernels = {"neon", "neon", Dot, DotFour, Encode, Hadamard};
+  static constexpr CodeKernels kKernels = {"neon", "neon", Dot, DotFour, PackedDot, PackedDotFour, Encode, Hadamard};
   return kKernels;
 }
 
 #if defined(VDB_SIMD_NEON_DOTPROD)
 const CodeKernels& NeonDotprodCodeKernels() {
-  static constexpr CodeKernels kKernels = {"neon-dotprod", "neon", DotprodDot, DotprodDotFour, Encode, Hadamard};
+  static constexpr CodeKernels kKernels = {"neon-dotprod",       "neon", DotprodDot, DotprodDotFour, DotprodPackedDot,
+                                           DotprodPackedDotFour, Encode, Hadamard};
   return kKernels;
 }
 #endif

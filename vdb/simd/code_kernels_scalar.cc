@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "vdb/simd/code_kernel_tables.h"
+#include "vdb/simd/packed_code.h"
 
 namespace vdb::simd {
 namespace {
@@ -19,18 +20,33 @@ void DotFour(const CodeQuery& query, const std::int8_t* const rows[4], std::size
   for (std::size_t j = 0; j < 4; ++j) out[j] = Dot(query, rows[j], n);
 }
 
-float Encode(const float* row, const float* mean, std::size_t dim, std::int8_t* code) {
-  float largest = 0;
-  for (std::size_t i = 0; i < dim; ++i) largest = std::max(largest, std::fabs(row[i] - mean[i]));
-  const float factor = 127.0F / largest;
+std::int32_t PackedDot(const CodeQuery& query, const std::int8_t* row, std::size_t n) {
+  std::int32_t sum = 0;
+  for (std::size_t first = 0; first < n; first += kPackedBlock, row += kPackedBlockBytes) {
+    const std::size_t count = std::min(kPackedBlock, n - first);
+    std::int8_t code[kPackedBlock];
+    Unpack(row, count, code);
+    sum += Dot({.code = query.code + first}, code, count);
+  }
+  return sum;
+}
+
+void PackedDotFour(const CodeQuery& query, const std::int8_t* const rows[4], std::size_t n, std::int32_t out[4]) {
+  for (std::size_t j = 0; j < 4; ++j) out[j] = PackedDot(query, rows[j], n);
+}
+
+float Encode(const float* row, const float* mean, std::size_t dim, float largest, std::int8_t* code) {
+  float greatest = 0;
+  for (std::size_t i = 0; i < dim; ++i) greatest = std::max(greatest, std::fabs(row[i] - mean[i]));
+  const float factor = largest / greatest;
   const std::size_t padded = (dim + kCodeUnit - 1) / kCodeUnit * kCodeUnit;
   std::memset(code, 0, padded);
   if (!std::isfinite(factor)) return 0;
   for (std::size_t i = 0; i < dim; ++i) {
-    // Rounding of the factor may take the largest a little beyond 127.
-    code[i] = static_cast<std::int8_t>(std::clamp(std::nearbyint((row[i] - mean[i]) * factor), -127.0F, 127.0F));
+    // Rounding of the factor may take the greatest a little beyond.
+    code[i] = static_cast<std::int8_t>(std::clamp(std::nearbyint((row[i] - mean[i]) * factor), -largest, largest));
   }
-  return largest / 127.0F;
+  return greatest / largest;
 }
 
 void Hadamard(const float* signs, std::size_t n, float* x) {
@@ -50,7 +66,8 @@ void Hadamard(const float* signs, std::size_t n, float* x) {
 }  // namespace
 
 const CodeKernels& ScalarCodeKernels() {
-  static constexpr CodeKernels kKernels = {"scalar", "scalar", Dot, DotFour, Encode, Hadamard};
+  static constexpr CodeKernels kKernels = {"scalar",  "scalar",      Dot,    DotFour,
+                                           PackedDot, PackedDotFour, Encode, Hadamard};
   return kKernels;
 }
 
