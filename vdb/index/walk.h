@@ -54,7 +54,7 @@ class Walk {
         codes_(codes),
         linked_(linked),
         visited_(*visited),
-        ahead_(std::max<std::size_t>(4, kAheadBytes / codes.row_bytes())) {}
+        ahead_(RowsAhead(codes.row_bytes())) {}
 
   const WalkCounts& counts() const { return counts_; }
 
@@ -114,10 +114,6 @@ class Walk {
  private:
   // Nodes expanded between two looks at the clock on the wall, where there is a deadline.
   static constexpr std::uint64_t kNodesPerLook = 64;
-  // Bytes of rows that are on their way while distances of others are computed: all that a step reads, where it is
-  // codes. They wait in the second level of the cache (prefetch.h: on Intel their first lines, in the first), so more
-  // does no harm; measured on 384 and 784 dimensions.
-  static constexpr std::size_t kAheadBytes = std::size_t{32} * 1024;
   // Rows between what is asked for late and what is read.
   static constexpr std::size_t kLateRows = 4;
 
@@ -168,7 +164,7 @@ class Walk {
   const Codes& codes_;
   const std::uint32_t linked_;
   VisitedSet& visited_;
-  const std::size_t ahead_;  // rows
+  const std::size_t ahead_;  // rows that are on their way while distances of others are computed
   std::uint32_t hidden_ = kNoSlot;
   WalkCounts counts_;
 };

@@ -39,7 +39,15 @@ inline void PrefetchRow(const void* row, std::size_t bytes) {
   }
 }
 
-// The same in two parts: early for many rows, and again shortly before each is read.
+// Rows asked for ahead of the one that is read. Where the processor reads on only their first lines are: all that a
+// step reads, where it is codes. Elsewhere requests fill the queue of the core, which then waits instead of computing:
+// eight rows are as good as any number on Zen 4, and on Zen 3 a fifth faster than all of a step.
+inline std::size_t RowsAhead(std::size_t row_bytes) {
+  constexpr std::size_t kAheadBytes = std::size_t{32} * 1024;
+  return kReadsOn ? std::max<std::size_t>(4, kAheadBytes / row_bytes) : 8;
+}
+
+// A row in two parts: early for many rows, and again shortly before each is read.
 inline void PrefetchRowEarly(const void* row, std::size_t bytes) {
   if (kReadsOn) {
     PrefetchLinesAt<3>(row, bytes, 0, 2);
