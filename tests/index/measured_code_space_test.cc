@@ -132,6 +132,18 @@ TEST(MeasuredBits, AreFiveWhereTheyTellNeighboursApart) {
   EXPECT_EQ(Bits(ShallowRows(kRows, 100)), CodeBits::kEight) << "two";
 }
 
+TEST(MeasuredBits, AreEightWhereMeasuringWasGivenUp) {
+  IndexUnderTest index(Metric::kL2Squared, 384);
+  index.Add(ShallowRows(kRows, 384));
+  int asked = 0;
+  const CodeSpace space = MeasureCodeSpace(
+      Metric::kL2Squared, index.vectors().view(), kRows, [](std::uint32_t) { return true; },
+      [&] { return ++asked == 2; });
+  EXPECT_EQ(asked, 2) << "not at once";
+  EXPECT_EQ(space.bits(), CodeBits::kEight);
+  EXPECT_TRUE(space.components().AreAll());
+}
+
 // Fifty rows that differ by a thousandth of what they have in common: any five bits are those of all fifty.
 TEST(MeasuredBits, AreEightAmongRowsThatAreNearlyTheSame) {
   Rows rows;

@@ -49,7 +49,9 @@ std::shared_ptr<const CodeSpace> CollectionImpl::BetterCodes(const Generation& g
   const std::function<bool(std::uint32_t)> has_row = generation.HasRow();
   CodeSpace measured = MeasureCodeSpace(
       fixed_options_.metric, generation.vectors->view(), linked,
-      [&](std::uint32_t slot) { return !generation.deaths.IsDead(slot) && (has_row == nullptr || has_row(slot)); });
+      [&](std::uint32_t slot) { return !generation.deaths.IsDead(slot) && (has_row == nullptr || has_row(slot)); },
+      [this] { return IsEnding(); });
+  if (IsEnding()) return nullptr;
   const bool fewer_components = space->components().AreAll() && !measured.components().AreAll();
   if (measured.bits() == space->bits() && !fewer_components) return nullptr;
   return std::make_shared<const CodeSpace>(std::move(measured));

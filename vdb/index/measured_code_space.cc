@@ -117,14 +117,18 @@ struct Neighbourhoods {
   std::vector<std::vector<ScoredSlot>> nearest;
 };
 
-// space: codes of 8 bits.
+// Rows compared between two times that give_up is asked.
+constexpr std::uint32_t kRowsPerLook = 4'096;
+
+// None if it was given up. space: codes of 8 bits.
 Neighbourhoods FindNeighbourhoods(const CodeSpace& space, const VectorView& vectors, std::vector<std::uint32_t> queries,
-                                  const std::vector<std::uint32_t>& rows) {
+                                  const std::vector<std::uint32_t>& rows, const std::function<bool()>& give_up) {
   CodeList query_codes(space, queries.size());
   CodeList code(space, 1);
   for (std::size_t q = 0; q < queries.size(); ++q) space.Encode(vectors.row(queries[q]), query_codes.at(q));
   std::vector<NearestList> nearest(queries.size(), NearestList(kLookedAt));
   for (const std::uint32_t slot : rows) {
+    if (slot % kRowsPerLook == 0 && give_up != nullptr && give_up()) return {};
     NodeCode* const row = code.at(0);
     space.Encode(vectors.row(slot), row);
     for (std::size_t q = 0; q < queries.size(); ++q) {
@@ -253,7 +257,8 @@ CodeComponents ChooseComponents(CodeBits bits, const NeededComponents& needed, c
 
 }  // namespace
 
-CodeSpace MeasureCodeSpace(Metric metric, const VectorView& vectors, std::uint32_t rows, const Use& use) {
+CodeSpace MeasureCodeSpace(Metric metric, const VectorView& vectors, std::uint32_t rows, const Use& use,
+                           const std::function<bool()>& give_up) {
   std::vector<double> sums(vectors.dim);
   double largest_square = 0;
   const std::vector<std::uint32_t> slots = SampleSlots(rows, kMeanRows, use);
@@ -284,7 +289,7 @@ CodeSpace MeasureCodeSpace(Metric metric, const VectorView& vectors, std::uint32
   if (IsMuchBetter(rotated, plain, vectors, SampleSlots(rows, kComparedRows, use))) return rotated;
   if (slots.size() < kMinRowsToMeasure) return plain;
   const Neighbourhoods neighbourhoods = FindNeighbourhoods(plain, vectors, SampleSlots(rows, kNeighbourQueries, use),
-                                                           SampleSlots(rows, kNeighbourRows, use));
+                                                           SampleSlots(rows, kNeighbourRows, use), give_up);
   const NeededComponents needed = FindNeeded(plain, vectors, slots, neighbourhoods);
   const auto with = [&](CodeBits bits) {
     return CodeSpace(metric, mean, largest_norm, ChooseComponents(bits, needed, plain, vectors, slots), {.bits = bits});
